@@ -1,0 +1,185 @@
+"""Convex atoms as data: value, monotonicity and affine minorants; a new atom is one class here."""
+
+import abc
+from dataclasses import dataclass
+from typing import NamedTuple, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from icnn.errors import BadData, NotConvex
+
+Array = NDArray[np.float64]
+
+
+class Tilt(NamedTuple):
+    """Slopes that are admissible: lam * atom(a) >= slopes @ a - cost - loose @ |a| for every a."""
+
+    slopes: Array  # (rows,)
+    cost: Array  # (units,)
+    loose: Array  # (rows,), zero where the slopes are admissible exactly
+
+
+class AbstractAtom(abc.ABC):
+    """A convex function from `group` rows to one unit, applied to each group of a layer.
+
+    `lip` and `at_zero` bound it: |atom(a)| <= lip * sum(|a|) + at_zero.
+    """
+
+    @property
+    @abc.abstractmethod
+    def group(self) -> int:
+        """Rows that feed one unit."""
+
+    @property
+    @abc.abstractmethod
+    def nondecreasing(self) -> bool:
+        """Whether a convex argument keeps the result convex."""
+
+    @property
+    @abc.abstractmethod
+    def lip(self) -> float:
+        """A Lipschitz constant with respect to the sum of absolute changes."""
+
+    @property
+    @abc.abstractmethod
+    def at_zero(self) -> float:
+        """|atom(0)|."""
+
+    @abc.abstractmethod
+    def value(self, a: Tensor) -> Tensor:
+        """(..., units * group) -> (..., units); differentiable, a subgradient at kinks."""
+
+    @abc.abstractmethod
+    def tilt(self, slopes: Array, lam: Array, gamma: float) -> Tilt:
+        """The admissible slopes nearest to `slopes`, when `lam` is known to a factor 1 ± gamma."""
+
+
+@final
+@dataclass(frozen=True)
+class PiecewiseLinear(AbstractAtom):
+    """max_k (slope_k * a + intercept_k), elementwise; `pieces` are (slope, intercept) pairs.
+
+    Pieces that are never the largest are dropped, the rest sorted by slope.
+    """
+
+    pieces: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        pieces = sorted((float(s), float(t)) for s, t in self.pieces)
+        if not pieces or not np.isfinite(pieces).all():
+            raise BadData(
+                f"PiecewiseLinear needs finite (slope, intercept) pairs, not {self.pieces}"
+            )
+        object.__setattr__(self, "pieces", tuple(_upper_envelope(pieces)))
+
+    @property
+    def group(self) -> int:
+        return 1
+
+    @property
+    def nondecreasing(self) -> bool:
+        return self.pieces[0][0] >= 0
+
+    @property
+    def is_affine(self) -> bool:
+        return len(self.pieces) == 1
+
+    @property
+    def lip(self) -> float:
+        return max(abs(s) for s, _ in self.pieces)
+
+    @property
+    def at_zero(self) -> float:
+        return abs(max(t for _, t in self.pieces))
+
+    def value(self, a: Tensor) -> Tensor:
+        if self == IDENTITY:
+            return a
+        if self == RELU:
+            return torch.relu(a)
+        return torch.stack([s * a + t for s, t in self.pieces]).amax(0)
+
+    def tilt(self, slopes: Array, lam: Array, gamma: float) -> Tilt:
+        s, t = np.array(self.pieces).T
+        if self.is_affine:
+            return Tilt(lam * s, -lam * t, gamma * lam * abs(s[0]) + gamma * lam * (t[0] != 0))
+        low, high = (
+            lam * s[0] * (1 + np.sign(s[0]) * gamma),
+            lam * s[-1] * (1 - np.sign(s[-1]) * gamma),
+        )
+        u = np.clip(slopes, low, high)
+        if not t.any():
+            return Tilt(u, np.zeros_like(u), np.zeros_like(u))
+        kinks = np.diff(-t) / np.diff(s)
+        share = np.divide(u, lam, out=np.full_like(u, s[0]), where=lam > 0)
+        margin = gamma * (np.abs(t).max() + np.abs(kinks).max() * self.lip)
+        return Tilt(u, lam * (np.interp(share, s, -t) + margin), np.zeros_like(u))
+
+
+def leaky_relu(slope: float = 0.01) -> PiecewiseLinear:
+    """max(slope * a, a), for a slope in [0, 1]."""
+    if not 0 <= slope <= 1:
+        raise NotConvex(
+            f"leaky ReLU is convex and non-decreasing for slopes in [0, 1], not {slope}"
+        )
+    return PiecewiseLinear(((slope, 0.0), (1.0, 0.0)))
+
+
+@final
+@dataclass(frozen=True)
+class Max(AbstractAtom):
+    """The largest of `group` consecutive rows."""
+
+    size: int
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.size, int) and self.size >= 1):
+            raise BadData(f"Max needs a group of at least one row, not {self.size!r}")
+
+    @property
+    def group(self) -> int:
+        return self.size
+
+    @property
+    def nondecreasing(self) -> bool:
+        return True
+
+    @property
+    def lip(self) -> float:
+        return 1.0
+
+    @property
+    def at_zero(self) -> float:
+        return 0.0
+
+    def value(self, a: Tensor) -> Tensor:
+        return a.unflatten(-1, (-1, self.size)).amax(-1)
+
+    def tilt(self, slopes: Array, lam: Array, gamma: float) -> Tilt:
+        u = np.clip(slopes, 0, None).reshape(-1, self.size)
+        total = u.sum(1)
+        u[total <= 0, 0] = 1.0
+        u *= (lam / np.where(total > 0, total, 1.0))[:, None]
+        return Tilt(u.ravel(), np.zeros_like(lam), 2 * gamma * u.ravel())
+
+
+def _upper_envelope(pieces: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    kept: list[tuple[float, float]] = []
+    for s, t in pieces:
+        if kept and kept[-1][0] == s:
+            kept.pop()  # sorted: the intercept here is at least as large
+        while len(kept) >= 2:
+            (s0, t0), (s1, t1) = kept[-2:]
+            if (t0 - t1) * (s - s1) < (t1 - t) * (s1 - s0):
+                break
+            kept.pop()
+        kept.append((s, t))
+    return kept
+
+
+IDENTITY = PiecewiseLinear(((1.0, 0.0),))
+RELU = PiecewiseLinear(((0.0, 0.0), (1.0, 0.0)))
+ABS = PiecewiseLinear(((-1.0, 0.0), (1.0, 0.0)))

@@ -1,0 +1,1 @@
+"""The deciding tower: a `Network` and what x may be become a `Decision`."""

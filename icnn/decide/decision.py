@@ -1,0 +1,202 @@
+"""Decision, and the judge: value, violation and certified bound, recomputed alike for every solver."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from icnn.decide import certificate
+from icnn.decide.program import Program
+from icnn.network import Layer, Network, with_output
+
+Array = NDArray[np.float64]
+TOLERANCE = (
+    1e-6  # of the gap, relative to the range of f, and of the violation, relative to its row
+)
+
+
+class Status(enum.Enum):
+    """How a decision ended; the value is the sentence that the user reads."""
+
+    OPTIMAL = "The decision is optimal: its value meets the certified bound."
+    INFEASIBLE = "No point satisfies all constraints."
+    UNBOUNDED = "The objective falls without end inside the constraints."
+    TIME_LIMIT = "The time limit came first; the decision is the best point found."
+    INACCURATE = "A point was found, but it is not proved optimal: see gap and violation."
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Decision:
+    """A decision with its proof.
+
+    `gap` is the distance of value and bound in units of f, `violation` the largest miss of a bound or
+    row relative to its size, `scale` the range of f. Multipliers ("rows" (m,), "lower" (n,),
+    "upper" (n,)) are the change of the optimal value per unit of that right-hand side; NaN where
+    there are integers. `certified` is false where the bound is the solver's own word.
+    """
+
+    x: Array  # (n,)
+    value: float
+    bound: float
+    gap: float
+    violation: float
+    status: Status
+    message: str
+    multipliers: Mapping[str, Array]
+    solver: str
+    seconds: float
+    columns: tuple[str, ...]
+    scale: float = 1.0
+    certified: bool = True
+    sense: str = "minimize"
+
+    @property
+    def success(self) -> bool:
+        """Whether gap and violation are within 1e-6 of the range of f and of each row."""
+        return self.status is Status.OPTIMAL
+
+    @property
+    def x_named(self) -> dict[str, float]:
+        """The decision by column name."""
+        return dict(zip(self.columns, self.x.tolist(), strict=True))
+
+    def __repr__(self) -> str:
+        width = max(map(len, self.columns))
+        lines = [f"{self.sense}: {self.status.name.lower()} ({self.solver}, {self.seconds:.3g} s)"]
+        lines += [f"  {name:<{width}} = {value:.6g}" for name, value in self.x_named.items()]
+        side, word = ("≤", "≥") if self.sense == "maximize" else ("≥", "≤")
+        proof = "certified" if self.certified else "the solver's bound"
+        lines.append(
+            f"  value {self.value:.9g}; every feasible point has f {side} {self.bound:.9g}"
+        )
+        lines.append(
+            f"  gap {self.gap:.2g} ({proof}), violation {self.violation:.2g} {word} {TOLERANCE:g}"
+        )
+        return "\n".join([*lines, f"  {self.message}"])
+
+
+def judge(
+    program: Program,
+    x: Array,
+    proofs: Sequence[tuple[Sequence[Array], Array]],
+    *,
+    solver: str,
+    seconds: float,
+    out_of_time: bool = False,
+    mip_bound: float | None = None,
+) -> Decision:
+    """Value, violation and bound of a point, by one rule; no solver's own figures are used.
+
+    Args:
+        program: what was asked.
+        x: (n,) the solver's point.
+        proofs: multipliers to try, each (slopes by layer, row multipliers); the best bound counts.
+        solver: the name to report.
+        seconds: the time to report.
+        out_of_time: whether the solver stopped at its limit.
+        mip_bound: the bound of a solver for a program with integers, the only one there is.
+    """
+    value, violation = float(program.objective(x)), violation_of(program, x)
+    g = certificate.gamma(certificate.count_terms(program))
+    no_rows = np.zeros(len(program.rows.lower))
+    bound, best = -np.inf, None
+    for slopes, y in [*proofs, (active_slopes(program, x), no_rows)]:
+        m = certificate.minorant(program.lines, slopes, g)
+        m = certificate.with_rows(m, program, y, g)
+        least = certificate.least(m, program.finite.lower, program.finite.upper, g)
+        if best is None or least > bound:
+            bound, best = least, (m.slope, y)
+    bound = bound if mip_bound is None else mip_bound
+    scale = max(program.spread, float(program.sampled_values.max()) - value)
+    decision = Decision(
+        x=x,
+        value=value,
+        bound=bound,
+        gap=value - bound,
+        violation=violation,
+        status=Status.INACCURATE,
+        message="",
+        multipliers=_multipliers(program, x, best),
+        solver=solver,
+        seconds=seconds,
+        columns=program.columns,
+        scale=scale,
+        certified=mip_bound is None,
+    )
+    return decide_status(decision, out_of_time=out_of_time)
+
+
+def decide_status(decision: Decision, *, out_of_time: bool = False) -> Decision:
+    """The one rule of success, on gap and violation alone."""
+    closed = decision.gap <= TOLERANCE * decision.scale and decision.violation <= TOLERANCE
+    status = Status.OPTIMAL if closed else Status.TIME_LIMIT if out_of_time else Status.INACCURATE
+    return replace(decision, status=status, message=status.value)
+
+
+def failed(
+    program: Program, status: Status, message: str, *, solver: str, seconds: float
+) -> Decision:
+    """A decision without a point: infeasible or unbounded."""
+    limit = np.inf if status is Status.INFEASIBLE else -np.inf
+    nothing = {"rows": np.full(len(program.rows.lower), np.nan)}
+    nothing |= {side: np.full(program.n, np.nan) for side in ("lower", "upper")}
+    return Decision(
+        x=np.full(program.n, np.nan),
+        value=limit,
+        bound=limit,
+        gap=np.nan,
+        violation=np.nan,
+        status=status,
+        message=message,
+        multipliers=nothing,
+        solver=solver,
+        seconds=seconds,
+        columns=program.columns,
+        certified=False,
+    )
+
+
+def violation_of(program: Program, x: Array) -> float:
+    """The largest miss of a bound, a row or a whole number, relative to its size."""
+    size = np.maximum(np.abs(x), program.reach[1])
+    size = np.where(size > 0, size, 1.0)
+    misses = [np.maximum(program.box.lower - x, x - program.box.upper) / size]
+    misses.append(np.abs(x - np.round(x))[program.integral])
+    if len(program.rows.lower):
+        at, weight = program.rows.A @ x, abs(program.rows.A) @ size
+        miss = np.maximum(program.rows.lower - at, at - program.rows.upper)
+        misses.append(miss / np.where(weight > 0, weight, 1.0))
+    worst = np.concatenate(misses).max(initial=0.0)
+    return float(worst) if worst == worst else float("inf")
+
+
+def active_slopes(program: Program, x: Array) -> list[Array]:
+    """∂f/∂b of each layer at x: multipliers of a subgradient, for the price of a backward pass."""
+    layers = with_output(program.objective)
+    b = [layer.b.clone().requires_grad_() for layer in layers]
+    network = Network._unchecked(
+        tuple(Layer(k.atom, k.V, bias, k.W) for k, bias in zip(layers, b, strict=True))
+    )
+    with torch.enable_grad():
+        value = network(torch.from_numpy(x))
+        grads = torch.autograd.grad(value, b, allow_unused=True, materialize_grads=True)
+    return [g.numpy() for g in grads]
+
+
+def _multipliers(program: Program, x: Array, best: tuple[Array, Array] | None) -> dict[str, Array]:
+    if program.integral.any() or best is None:
+        nan = np.full(program.n, np.nan)
+        return {"rows": np.full(len(program.rows.lower), np.nan), "lower": nan, "upper": nan.copy()}
+    slope, y = best
+    return {
+        "rows": y,
+        "lower": np.where(x <= program.box.lower, np.maximum(slope, 0.0), 0.0),
+        "upper": np.where(x >= program.box.upper, np.minimum(slope, 0.0), 0.0),
+    }

@@ -1,0 +1,204 @@
+"""What x may be: bounds, linear rows and integrality, from the forms that scipy users have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from icnn.errors import BadData, NotSupported
+
+Array = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Box:
+    """lower ≤ x ≤ upper, entries may be infinite."""
+
+    lower: Array  # (n,)
+    upper: Array  # (n,)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """lower ≤ A x ≤ upper."""
+
+    A: Any  # (m, n), scipy.sparse.csr_array
+    lower: Array  # (m,)
+    upper: Array  # (m,)
+
+
+def read_bounds(bounds: Any, columns: Sequence[str], default: Box) -> Box:
+    """A box from `scipy.optimize.Bounds`, pairs, or a dict by column; `default` for the rest."""
+    if bounds is None:
+        return default
+    if isinstance(bounds, Mapping):
+        lower, upper = default.lower.copy(), default.upper.copy()
+        for name, pair in bounds.items():
+            j = index_of(name, columns, "bounds")
+            lower[j], upper[j] = _pair(pair, f"the bounds of column {name!r}")
+    elif type(bounds).__name__ == "Bounds":
+        lower, upper = (_spread(end, columns) for end in (bounds.lb, bounds.ub))
+    else:
+        pairs = list(bounds)
+        if len(pairs) != len(columns):
+            raise BadData(
+                f"bounds has {len(pairs)} pairs for {len(columns)} columns {tuple(columns)}"
+            )
+        ends = [
+            _pair(pair, f"the bounds of column {name!r}")
+            for pair, name in zip(pairs, columns, strict=True)
+        ]
+        lower, upper = (np.array(side) for side in zip(*ends, strict=True))
+    return _checked(Box(lower, upper), columns)
+
+
+def fix(box: Box, fixed: Mapping[str, float] | None, columns: Sequence[str]) -> Box:
+    """The box with some columns held at a value inside their bounds."""
+    lower, upper = box.lower.copy(), box.upper.copy()
+    for name, value in (fixed or {}).items():
+        j, number = index_of(name, columns, "fixed"), _number(value, f"fixed column {name!r}")
+        if not lower[j] <= number <= upper[j]:
+            raise BadData(
+                f"fixed column {name!r} = {number:g} lies outside its bounds "
+                f"[{lower[j]:g}, {upper[j]:g}]; widen bounds= to allow it"
+            )
+        lower[j] = upper[j] = number
+    return Box(lower, upper)
+
+
+def read_rows(constraints: Any, columns: Sequence[str]) -> Rows:
+    """The rows of one or several `scipy.optimize.LinearConstraint`, stacked in their order."""
+    given = list(constraints) if isinstance(constraints, list | tuple) else [constraints]
+    blocks = [_rows_of(k, constraint, columns) for k, constraint in enumerate(given)]
+    empty = Rows(sp.csr_array((0, len(columns))), np.empty(0), np.empty(0))
+    blocks = blocks or [empty]
+    return Rows(
+        sp.csr_array(sp.vstack([block.A for block in blocks])),
+        np.concatenate([block.lower for block in blocks]),
+        np.concatenate([block.upper for block in blocks]),
+    )
+
+
+def read_integrality(integrality: Any, columns: Sequence[str]) -> NDArray[np.bool_]:
+    """Which columns are whole numbers: 0 or 1 each, as in `scipy.optimize.milp`, or by name."""
+    if integrality is None:
+        return np.zeros(len(columns), dtype=bool)
+    if isinstance(integrality, Mapping):
+        kinds = np.zeros(len(columns))
+        for name, kind in integrality.items():
+            kinds[index_of(name, columns, "integrality")] = kind
+    else:
+        kinds = _spread(integrality, columns)
+    for kind, name in zip(kinds, columns, strict=True):
+        if kind not in (0, 1):
+            raise NotSupported(
+                f"integrality of column {name!r} is {kind:g}; 0 (continuous) and 1 (integer) are taken"
+            )
+    return kinds.astype(bool)
+
+
+def implied(box: Box, rows: Rows) -> Box:
+    """Finite bounds that the rows imply, a hair wider against rounding; the rest stays infinite."""
+    lower, upper = box.lower.copy(), box.upper.copy()
+    if np.isfinite(lower).all() and np.isfinite(upper).all():
+        return box
+    for _ in range(3):
+        for i in range(len(rows.lower)):
+            span = slice(*rows.A.indptr[i : i + 2])
+            _tighten(
+                rows.A.data[span],
+                rows.A.indices[span],
+                (rows.lower[i], rows.upper[i]),
+                lower,
+                upper,
+            )
+    return Box(lower, upper)
+
+
+def index_of(name: str, columns: Sequence[str], where: str) -> int:
+    """The position of a column, or an error that lists the columns there are."""
+    if name not in columns:
+        raise BadData(f"{where} names column {name!r}, but the columns are {', '.join(columns)}")
+    return list(columns).index(name)
+
+
+def _tighten(a: Array, at: Any, sides: tuple[float, float], lower: Array, upper: Array) -> None:
+    """One row's implied bounds on its infinite columns, written into `lower` and `upper`."""
+    low, high = np.minimum(a * lower[at], a * upper[at]), np.maximum(a * lower[at], a * upper[at])
+    for k in np.flatnonzero(~(np.isfinite(lower[at]) & np.isfinite(upper[at]))):
+        others = np.arange(len(a)) != k
+        ends = np.array([sides[0] - high[others].sum(), sides[1] - low[others].sum()]) / a[k]
+        ends = np.sort(ends) if a[k] < 0 else ends
+        wider = 1e-9 * np.abs(ends) + 1e-300
+        j = at[k]
+        if not np.isfinite(lower[j]) and np.isfinite(ends[0]):
+            lower[j] = ends[0] - wider[0]
+        if not np.isfinite(upper[j]) and np.isfinite(ends[1]):
+            upper[j] = ends[1] + wider[1]
+
+
+def _rows_of(k: int, constraint: Any, columns: Sequence[str]) -> Rows:
+    from scipy.optimize import LinearConstraint
+
+    if not isinstance(constraint, LinearConstraint):
+        raise NotSupported(
+            f"constraint {k} is a {type(constraint).__name__}; "
+            "constraints are scipy.optimize.LinearConstraint objects"
+        )
+    A = sp.csr_array(np.atleast_2d(constraint.A) if not sp.issparse(constraint.A) else constraint.A)
+    A = A.astype(np.float64)
+    if A.shape[1] != len(columns):
+        raise BadData(
+            f"constraint {k} has {A.shape[1]} columns; x has {len(columns)}: {tuple(columns)}"
+        )
+    lower, upper = (
+        np.broadcast_to(np.asarray(s, float), A.shape[0]) for s in (constraint.lb, constraint.ub)
+    )
+    if not np.isfinite(A.data).all() or np.isnan(lower).any() or np.isnan(upper).any():
+        raise BadData(f"constraint {k} has an entry that is not a number; remove or replace it")
+    for i in np.flatnonzero((lower > upper) | (lower == np.inf) | (upper == -np.inf)):
+        raise BadData(
+            f"constraint {k}, row {i}: no number lies between {lower[i]:g} and {upper[i]:g}"
+        )
+    return Rows(A, np.array(lower), np.array(upper))
+
+
+def _checked(box: Box, columns: Sequence[str]) -> Box:
+    for name, low, high in zip(columns, box.lower, box.upper, strict=True):
+        if not low <= high or low == np.inf or high == -np.inf:
+            raise BadData(
+                f"column {name!r}: no number lies between the bounds {low:g} and {high:g}"
+            )
+    return box
+
+
+def _spread(value: Any, columns: Sequence[str]) -> Array:
+    values = np.asarray(value, dtype=np.float64)
+    if values.shape not in ((), (1,), (len(columns),)):
+        raise BadData(f"{values.size} entries for {len(columns)} columns {tuple(columns)}")
+    return np.broadcast_to(values, len(columns)).copy()
+
+
+def _pair(pair: Any, place: str) -> tuple[float, float]:
+    try:
+        low, high = pair
+    except (TypeError, ValueError):
+        raise BadData(f"{place} must be a pair (lower, upper), not {pair!r}") from None
+    return (
+        -np.inf if low is None else _number(low, place),
+        np.inf if high is None else _number(high, place),
+    )
+
+
+def _number(value: Any, place: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise BadData(f"{place}: {value!r} is not a number") from None

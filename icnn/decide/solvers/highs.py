@@ -1,0 +1,120 @@
+"""HiGHS: linear programs and whole-number decisions, from sparse arrays."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from icnn.decide.form import LinearForm, linear_form, pieces
+from icnn.decide.program import Program
+from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
+from icnn.errors import NotSupported
+
+Array = NDArray[np.float64]
+COLUMNWISE_NOT, MINIMIZE = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
+
+
+@final
+@dataclass(frozen=True)
+class HiGHS(AbstractSolver):
+    """The dual simplex method, and branch and bound on integer columns, of HiGHS.
+
+    Args:
+        seconds: time limit.
+        tolerance: of feasibility and optimality, in scaled units, at least 1e-10.
+        mip_gap: at which branch and bound stops, relative to the range of f.
+    """
+
+    seconds: float = math.inf
+    tolerance: float = 1e-9
+    mip_gap: float = 1e-9
+
+    def refusal(self, program: Program) -> str | None:
+        for k, line in enumerate(program.lines):
+            try:
+                pieces(line.atom, line.atom.group)
+            except NotSupported as error:
+                return f"HiGHS: layer {k}: {error}"
+        return None
+
+    def solve(self, program: Program) -> Answer:
+        form = linear_form(program)
+        highs = self._loaded(form)
+        bound = None
+        if form.integral.any():
+            highs.run()
+            status, info = highs.getModelStatus(), highs.getInfo()
+            bound = info.mip_dual_bound * form.scaling.objective
+            if not highs.getSolution().value_valid:
+                return _without_point(status)
+            _fix_integers(highs, form)
+        highs.run()
+        status, solution = highs.getModelStatus(), highs.getSolution()
+        if not solution.value_valid or status in _NO_POINT:
+            return _without_point(status)
+        slopes = y = None
+        if solution.dual_valid:
+            slopes, y = form.multipliers(np.array(solution.row_dual))
+        outcome = Outcome.STOPPED if status in _STOPPED else Outcome.POINT
+        return Answer(outcome, form.x(np.array(solution.col_value)), slopes, y, bound)
+
+    def _loaded(self, form: LinearForm) -> highspy.Highs:
+        highs = highspy.Highs()
+        options = dict(
+            output_flag=False,
+            primal_feasibility_tolerance=self.tolerance,
+            dual_feasibility_tolerance=self.tolerance,
+            mip_feasibility_tolerance=self.tolerance,
+            mip_abs_gap=self.mip_gap,
+            mip_rel_gap=0.0,
+        )
+        if self.seconds < math.inf:
+            options["time_limit"] = float(self.seconds)
+        for name, value in options.items():
+            highs.setOptionValue(name, value)
+        start = np.concatenate([[0], np.cumsum(form.M.counts)]).astype(np.int32)
+        highs.passModel(
+            len(form.c),
+            len(form.M.lower),
+            len(form.M.data),
+            COLUMNWISE_NOT,
+            MINIMIZE,
+            form.offset,
+            form.c,
+            form.lower,
+            form.upper,
+            form.M.lower,
+            form.M.upper,
+            start,
+            form.M.indices,
+            form.M.data,
+            form.integral.astype(np.int32),
+        )
+        return highs
+
+
+_STOPPED = (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kIterationLimit)
+_NO_POINT = (
+    highspy.HighsModelStatus.kInfeasible,
+    highspy.HighsModelStatus.kUnbounded,
+    highspy.HighsModelStatus.kUnboundedOrInfeasible,
+)
+
+
+def _without_point(status: highspy.HighsModelStatus) -> Answer:
+    return Answer(Outcome.STOPPED if status in _STOPPED else Outcome.NO_POINT)
+
+
+def _fix_integers(highs: highspy.Highs, form: LinearForm) -> None:
+    """Hold the integers at their rounded values, so that the rest is solved as a linear program."""
+    at = np.flatnonzero(form.integral).astype(np.int32)
+    value = np.round(np.array(highs.getSolution().col_value)[at])
+    highs.changeColsIntegrality(
+        len(at), at, np.full(len(at), highspy.HighsVarType.kContinuous, dtype=object)
+    )
+    highs.changeColsBounds(len(at), at, value, value)

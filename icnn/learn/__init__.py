@@ -1,0 +1,1 @@
+"""The learning tower: a table becomes a `Surrogate`."""

@@ -1,0 +1,140 @@
+"""fit: a table becomes a `Surrogate`."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from icnn.errors import BadData
+from icnn.learn import train as training
+from icnn.learn.model import AbstractConvexModel, seeded
+from icnn.learn.surrogate import History, Surrogate
+from icnn.learn.table import read_column, read_table, read_weight
+from icnn.learn.train import Budget, Split
+
+Array = NDArray[np.float64]
+LEAST_ROWS = 4
+
+
+def fit(
+    model: AbstractConvexModel,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any = None,
+    seed: int = 0,
+    concave: bool = False,
+    warm_start: bool = False,
+    columns: Sequence[str] | None = None,
+    restarts: int = 4,
+    validation: float = 0.2,
+    budget: Budget | None = None,
+    progress: bool | None = None,
+) -> Surrogate:
+    """Fit a copy of `model` to the rows of X and y by weighted least squares.
+
+    X and y are standardised inside, so units do not matter. Every restart starts from its own
+    initial values and its output is centred on the mean; all train together with Adam, stop early
+    on a hold-out, and the best is polished with L-BFGS in float64.
+
+    Args:
+        model: any convex model; it stays as it is.
+        X: (N, n) numpy array, torch tensor or pandas frame, whose column names are kept.
+        y: (N,) the cost, or the gain with `concave=True`.
+        sample_weight: (N,) non-negative.
+        seed: of initial values, hold-out and batches.
+        concave: fit a concave function, as minus a convex one.
+        warm_start: start from the model's own weights (one restart).
+        columns: names of the columns of X, instead of its own.
+        restarts: how many initial values are tried.
+        validation: share of the rows held out, between 0 and 1.
+        budget: length and rate of the training.
+        progress: show a progress bar; by default only in a terminal.
+
+    Raises:
+        BadData: the table is not usable; the message names column and row.
+    """
+    began = time.perf_counter()
+    inputs, names = read_table(X, columns)
+    target = read_column(y, "y", len(inputs))
+    weight = read_weight(sample_weight, len(inputs))
+    _check(model, inputs, target, names)
+    x_mean, x_scale = _scaler(inputs, weight)
+    y_mean, y_scale = (float(v[0]) for v in _scaler(target[:, None], weight))
+    sign = -1.0 if concave else 1.0
+    data = Split(
+        _rounded((inputs - x_mean) / x_scale),
+        _rounded(sign * (target - y_mean) / y_scale),
+        _rounded(weight),
+    )
+    fitted, history = _train(
+        model, data, seed, warm_start, restarts, validation, budget or Budget(), progress
+    )
+    history = History(**{**vars(history), "seconds": time.perf_counter() - began})
+    lower, upper = inputs.min(0), inputs.max(0)
+    scalers = (x_mean, x_scale, y_mean, y_scale)
+    return Surrogate(fitted, names, lower, upper, *scalers, concave=concave, history=history)
+
+
+def _train(model, data, seed, warm_start, restarts, validation, budget, progress):  # type: ignore
+    held_out, kept = _split(data, validation, seed)
+    if warm_start:
+        candidates = [copy.deepcopy(model).float()]
+    else:
+        candidates = training.restarts_of(model, restarts, seed)
+        for candidate in candidates:
+            training.centre(candidate, kept)
+    weights, losses, trace = training.adam(
+        candidates, kept, held_out, budget=budget, seed=seed, progress=progress
+    )
+    chosen = int(torch.argmin(losses))
+    best = candidates[chosen].double()
+    best.load_state_dict({name: value.double() for name, value in weights[chosen].items()})
+    steps, _ = training.polish(
+        best, kept.to(torch.float64), held_out.to(torch.float64), budget=budget
+    )
+    best.requires_grad_(False)
+    table = [np.array(part, dtype=float) for part in zip(*trace.rows, strict=True)]
+    return best, History(*table, chosen=chosen, polish_steps=steps)
+
+
+def _check(model: AbstractConvexModel, X: Array, y: Array, names: tuple[str, ...]) -> None:
+    if X.shape[1] != model.n_inputs:
+        raise BadData(f"the model takes {model.n_inputs} columns, but X has {X.shape[1]}: {names}")
+    if len(X) < LEAST_ROWS:
+        raise BadData(f"the table has {len(X)} row(s); a fit needs at least {LEAST_ROWS}")
+    for j, name in enumerate(names):
+        if X[:, j].min() == X[:, j].max():
+            raise BadData(
+                f"column {name!r} is constant ({X[0, j]}); leave it out, it decides nothing"
+            )
+    if y.min() == y.max():
+        raise BadData(f"y is constant ({y[0]}); there is nothing to learn or to minimise")
+
+
+def _scaler(values: Array, weight: Array) -> tuple[Array, Array]:
+    """Weighted mean and standard deviation of each column."""
+    mean = np.average(values, axis=0, weights=weight)
+    spread = np.sqrt(np.average(np.square(values - mean), axis=0, weights=weight))
+    return mean, np.where(spread > 0, spread, np.abs(values - mean).max(0))
+
+
+def _rounded(values: Array) -> torch.Tensor:
+    """Rounded to float32, so that another unit of the same data gives the very same fit."""
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def _split(data: Split, share: float, seed: int) -> tuple[Split, Split]:
+    """Held-out and kept rows."""
+    if not 0 < share < 1:
+        raise BadData(f"validation is the share of rows held out, between 0 and 1, not {share}")
+    rows = len(data.y)
+    order = torch.randperm(rows, generator=seeded(seed))
+    count = min(max(1, round(share * rows)), rows - 2)
+    return data.rows(order[:count]), data.rows(order[count:])

@@ -1,0 +1,114 @@
+"""Read a table from numpy, pandas or torch, and name the place of what is wrong with it."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from icnn.errors import BadData
+
+Array = NDArray[np.float64]
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a pandas frame; pandas is not imported to find out."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(X, pandas.DataFrame)
+
+
+def read_table(X: Any, columns: Sequence[str] | None = None) -> tuple[Array, tuple[str, ...]]:
+    """X as (N, n) float64 and the names of its columns (x0, x1, … where it has none)."""
+    if is_frame(X):
+        names = _frame_names(X) if columns is None else tuple(columns)
+        parts = [numbers(X.iloc[:, j].to_numpy(), f"column {name!r}") for j, name in enumerate(X)]
+        values = np.column_stack(parts) if parts else np.empty((len(X), 0))
+    else:
+        values = numbers(X, "X")
+        if values.ndim != 2:
+            raise BadData(
+                f"X has shape {values.shape}; expected (rows, columns), as X.reshape(-1, 1)"
+            )
+        names = tuple(columns or (f"x{j}" for j in range(values.shape[1])))
+    check_names(names, values.shape[1])
+    if 0 in values.shape:
+        raise BadData(f"the table is empty: {values.shape[0]} rows, {values.shape[1]} columns")
+    _check_finite(values, [f"column {name!r}" for name in names])
+    return values, names
+
+
+def read_column(y: Any, name: str, rows: int) -> Array:
+    """y as (rows,) float64; a single column (rows, 1) is accepted."""
+    values = numbers(y.to_numpy() if is_frame(y) else y, name)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.shape != (rows,):
+        raise BadData(f"{name} has shape {values.shape}, but X has {rows} rows; expected ({rows},)")
+    _check_finite(values[:, None], [name])
+    return values
+
+
+def read_weight(weight: Any, rows: int) -> Array:
+    """Sample weights (rows,), non-negative and not all zero; ones by default."""
+    if weight is None:
+        return np.ones(rows)
+    values = read_column(weight, "sample_weight", rows)
+    if (values < 0).any():
+        row = int(np.argmax(values < 0))
+        raise BadData(f"sample_weight is {values[row]} in row {row}; weights must be at least 0")
+    if not values.any():
+        raise BadData("every sample_weight is 0; at least one row must count")
+    return values / values.mean()
+
+
+def check_names(names: Sequence[Any], count: int) -> None:
+    """Refuse a wrong number of names, names that are not text, and duplicates."""
+    if len(names) != count:
+        raise BadData(f"{len(names)} column names {tuple(names)} for {count} columns")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise BadData(f"column name {name!r} is missing or not text; name every column")
+        if list(names).count(name) > 1:
+            raise BadData(f"column {name!r} appears more than once; rename one of them")
+
+
+def numbers(values: Any, place: str) -> Array:
+    """`values` as float64, or the first entry that is not a number."""
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu().numpy()
+    try:
+        array = np.asarray(values)
+        if not np.iscomplexobj(array):
+            return array.astype(np.float64)
+    except (TypeError, ValueError):
+        pass
+    for row, entry in enumerate(np.asarray(values, dtype=object).reshape(len(values), -1)):
+        for item in entry:
+            _check_number(item, f"{place}, row {row}")
+    raise BadData(f"{place} is not an array of numbers")
+
+
+def _check_number(item: Any, place: str) -> None:
+    try:
+        float(item)
+    except (TypeError, ValueError):
+        raise BadData(f"{place}: {item!r} is not a number") from None
+
+
+def _frame_names(X: Any) -> tuple[str, ...]:
+    for j, name in enumerate(X.columns):
+        if name is None or name != name or str(name).startswith("Unnamed:"):
+            raise BadData(f"column {j} has no name; name every column")
+    return tuple(str(name) for name in X.columns)
+
+
+def _check_finite(values: Array, places: Sequence[str]) -> None:
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, column = (int(k) for k in np.argwhere(bad)[0])
+        raise BadData(
+            f"{places[column]}, row {row} is {values[row, column]}; remove or fill the row "
+            f"({int(bad.any(1).sum())} of {len(values)} rows have such entries; the first is row 0)"
+        )

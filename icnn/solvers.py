@@ -1,0 +1,5 @@
+"""The menu of solvers: `minimize(f, solver=icnn.solvers.HiGHS(seconds=10))`."""
+
+from icnn.decide.solvers.highs import HiGHS
+
+__all__ = ["HiGHS"]
