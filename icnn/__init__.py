@@ -11,6 +11,7 @@ from icnn.learn.surrogate import Surrogate
 from icnn.learn.train import Budget
 from icnn.minimize import maximize, minimize
 from icnn.network import Layer, Network, affine, relu_network
+from icnn.store import load, save
 
 __all__ = [
     "ABS",
@@ -37,8 +38,10 @@ __all__ = [
     "errors",
     "fit",
     "leaky_relu",
+    "load",
     "maximize",
     "minimize",
     "relu_network",
+    "save",
     "solvers",
 ]

@@ -8,7 +8,7 @@ class ICNNError(Exception):
 
 
 class BadData(ICNNError, ValueError):
-    """A table, a set or a file is not what it should be; the message names the place and the cure."""
+    """A table, a set or a file is not what it should be; the message names place and cure."""
 
 
 class NotConvex(ICNNError, ValueError):

@@ -54,8 +54,8 @@ def minimize(
     """
     if isinstance(f, AbstractSurrogate) and f.concave:
         raise NotConvex(
-            "minimize of a concave surrogate is not a convex problem: its least values lie at corners "
-            "that no certificate reaches; use maximize, or fit with concave=False"
+            "minimize of a concave surrogate is not a convex problem: its least values "
+            "lie at corners that no certificate reaches; use maximize, or fit with concave=False"
         )
     program, note = _program(f, bounds, constraints, integrality, fixed)
     return _finish(_annotated(solve(program, solver), note), throw)
@@ -77,8 +77,8 @@ def maximize(
     """
     if not isinstance(f, AbstractSurrogate) or not f.concave:
         raise NotConvex(
-            "maximize of a convex function is not a convex problem: its greatest values lie at corners "
-            "that no certificate reaches; use minimize, or fit with concave=True"
+            "maximize of a convex function is not a convex problem: its greatest values "
+            "lie at corners that no certificate reaches; use minimize, or fit with concave=True"
         )
     program, note = _program(f, bounds, constraints, integrality, fixed)
     return _finish(_turned(_annotated(solve(program, solver), note)), throw)

@@ -96,7 +96,8 @@ class Network:
 
     def preactivations(self, x: Tensor) -> list[Tensor]:
         """The argument of each layer's atom, and f(x) (..., 1) as a last entry."""
-        arguments, z = [], []
+        arguments: list[Tensor] = []
+        z: list[Tensor] = []
         for layer in self.layers:
             a = _affine(layer.V, x) + layer.b
             for source, W in layer.W:

@@ -1,4 +1,4 @@
-"""Decision, and the judge: value, violation and certified bound, recomputed alike for every solver."""
+"""Decision, and the judge: value, violation and bound, recomputed alike for every solver."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Status(enum.Enum):
 class Decision:
     """A decision with its proof.
 
-    `gap` is the distance of value and bound in units of f, `violation` the largest miss of a bound or
-    row relative to its size, `scale` the range of f. Multipliers ("rows" (m,), "lower" (n,),
+    `gap` is the distance of value and bound in units of f, `violation` the largest miss of a bound
+    or row relative to its size, `scale` the range of f. Multipliers ("rows" (m,), "lower" (n,),
     "upper" (n,)) are the change of the optimal value per unit of that right-hand side; NaN where
     there are integers. `certified` is false where the bound is the solver's own word.
     """

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from icnn.atoms import AbstractAtom, PiecewiseLinear
@@ -18,29 +15,28 @@ MISFIT = 1e-9
 
 
 def nearest_point(program: Program) -> tuple[Array, Array]:
-    """The point of the box with the least total row violation, and its relative miss of each row."""
+    """The point of the box that misses the rows least in total, and its miss of each row.
+
+    Misses are relative to the row's size over the reach of x.
+    """
     from scipy.optimize import linprog
 
     centre, half = program.reach
     step = np.where(half > 0, half, 1.0)
-    A = sp.csr_array(program.rows.A @ sp.diags_array(step))
-    size = abs(A) @ np.ones(program.n)
+    A = program.rows.A.toarray() * step
+    size = np.abs(A).sum(1)
     size = np.where(size > 0, size, 1.0)
-    A, at = sp.diags_array(1 / size) @ A, program.rows.A @ centre
+    at, m = program.rows.A @ centre, len(size)
     sides = [(side - at) / size for side in (program.rows.lower, program.rows.upper)]
-    m = len(size)
     ends = [(end - centre) / step for end in (program.box.lower, program.box.upper)]
-    bounds = [*zip(*ends, strict=True), *[(0, None)] * m]
-    slack = sp.eye_array(m)
-    stacked = sp.vstack([sp.hstack([-A, -slack]), sp.hstack([A, -slack])]).tocsr()
-    rhs = np.concatenate([-sides[0], sides[1]])
-    kept = np.isfinite(rhs)
-    cost = np.concatenate([np.zeros(program.n), np.ones(m)])
-    result: Any = linprog(
-        cost,
-        A_ub=stacked[kept] if kept.any() else None,
-        b_ub=rhs[kept] if kept.any() else None,
-        bounds=bounds,
+    A, slack = A / size[:, None], np.eye(m)
+    at_most = np.concatenate([-sides[0], sides[1]])
+    kept = np.isfinite(at_most)
+    result = linprog(
+        np.concatenate([np.zeros(program.n), np.ones(m)]),
+        A_ub=np.block([[-A, -slack], [A, -slack]])[kept],
+        b_ub=at_most[kept],
+        bounds=[*zip(*ends, strict=True), *[(0, None)] * m],
     )
     return centre + step * result.x[: program.n], result.x[program.n :]
 
@@ -51,14 +47,14 @@ def infeasibility(program: Program) -> str | None:
     if miss.max(initial=0.0) > MISFIT:
         rows = ", ".join(str(i) for i in np.flatnonzero(miss > MISFIT)[:5])
         return (
-            f"The bounds and constraint rows contradict each other: the point that misses them least "
-            f"still misses row {rows}. Loosen that row, or the bounds."
+            "The bounds and constraint rows contradict each other: the point that misses them "
+            f"least still misses row {rows}. Loosen that row, or the bounds."
         )
     return None
 
 
 def recession(program: Program) -> Program:
-    """The program of directions d in [−1, 1]^n: f falls without end along d iff its value is < 0."""
+    """The program of directions d, in a box: f falls without end along d iff its value is < 0."""
     layers = tuple(
         Layer(_homogeneous(k.atom), k.V, 0 * k.b, k.W) for k in with_output(program.objective)
     )

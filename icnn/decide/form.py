@@ -2,8 +2,8 @@
 
     minimise c·v + offset,  row_lower ≤ M v ≤ row_upper,  lower ≤ v ≤ upper,  v = (t, z)
 
-with x = centre + step·t and one column z per hidden unit, held above its atom: z ≥ slope·a + intercept.
-The output layer is the objective, so no auxiliary column stands for f.
+with x = centre + step·t and one column z per hidden unit, held above its atom by rows
+z ≥ slope·a + intercept. The output layer is the objective, so no auxiliary column stands for f.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class LinearForm:
 
     def multipliers(self, dual: Array) -> tuple[tuple[Array, ...], Array]:
         """∂f*/∂b of each layer, and ∂f*/∂side of the user's rows, from the duals of M's rows."""
-        slopes, start, s = [], 0, self.scaling
+        slopes: list[Array] = []
+        start, s = 0, self.scaling
         for line, piece, scale in zip(self.program.lines[:-1], self.emitted, s.units, strict=True):
             theta = dual[start : start + len(piece.unit)] / scale[piece.unit]
             u = np.bincount(piece.row, piece.slope * theta, minlength=len(line.b))
@@ -187,5 +188,8 @@ def _user_rows(program: Program, scaling: Scaling) -> Strip:
     A, at = program.rows.A, program.rows.A @ scaling.centre
     counts = np.diff(A.indptr)
     data = A.data * scaling.step[A.indices] / np.repeat(scaling.rows, counts)
-    sides = [(side - at) / scaling.rows for side in (program.rows.lower, program.rows.upper)]
-    return Strip(counts, A.indices.astype(np.int32), data, *sides)
+    lower, upper = (
+        (program.rows.lower - at) / scaling.rows,
+        (program.rows.upper - at) / scaling.rows,
+    )
+    return Strip(counts, A.indices.astype(np.int32), data, lower, upper)

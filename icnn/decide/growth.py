@@ -2,8 +2,9 @@
 
 Where a column has no end, one minorant r·x + c has least value −∞ unless r is exactly zero, which
 rounding does not grant. So each open direction (j, s) gets a minorant of its own, from the program
-with s·δ·x_j taken off: its slope is near s·δ·e_j. If in each of them the rise along its own direction
-outweighs what all other open columns can take, then f(x) ≥ the least of their values at x*, everywhere.
+with s·δ·x_j taken off: its slope is near s·δ·e_j. If in each of them the rise along its own
+direction outweighs what all other open columns can take, then f is everywhere at least the least of
+the values that these minorants have with the open columns held at x*.
 """
 
 from __future__ import annotations

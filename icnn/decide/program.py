@@ -64,7 +64,7 @@ class Program:
 
     @cached_property
     def reach(self) -> tuple[Array, Array]:
-        """Centre and half-width of each column, (n,) each: of its bounds, else of the kinks near it."""
+        """Centre and half-width of each column, (n,) each: from its bounds, else from the kinks."""
         lower, upper = self.finite.lower, self.finite.upper
         bounded = np.isfinite(lower) & np.isfinite(upper)
         anchor = np.clip(0.0, lower, upper)
@@ -75,11 +75,12 @@ class Program:
 
     def _kink_distance(self, x: Array) -> Array:
         """How far each column must move, typically, to pass a kink: a length in its own units."""
-        V = np.vstack([line.V for line in self.lines])
-        b = np.concatenate([line.b for line in self.lines]) + V @ x
+        hidden = self.lines[:-1] or self.lines
+        V = np.vstack([line.V for line in hidden])
+        b = np.concatenate([line.b for line in hidden]) + V @ x
         size = np.abs(V).max(0)
         typical = np.median(np.abs(b[b != 0])) if b.any() else 1.0
-        return np.divide(typical, size, out=np.ones(self.n), where=size > 0)
+        return np.asarray(np.divide(typical, size, out=np.ones(self.n), where=size > 0))
 
     @cached_property
     def samples(self) -> Array:

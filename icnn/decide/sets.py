@@ -99,7 +99,8 @@ def read_integrality(integrality: Any, columns: Sequence[str]) -> NDArray[np.boo
     for kind, name in zip(kinds, columns, strict=True):
         if kind not in (0, 1):
             raise NotSupported(
-                f"integrality of column {name!r} is {kind:g}; 0 (continuous) and 1 (integer) are taken"
+                f"integrality of column {name!r} is {kind:g}; "
+                "0 (continuous) and 1 (integer) are taken"
             )
     return kinds.astype(bool)
 

@@ -68,9 +68,10 @@ class FICNN(AbstractConvexModel):
         for k, V in enumerate(self.V):
             fill_normal(V, (1.0 if k == 0 else 0.25) / n, generator)
         for W, b in zip(self.W, list(self.b)[1:], strict=True):
+            assert isinstance(W, NonNegative)
             fill_principled(W, b, generator)
         self.b[0].zero_()
 
     @torch.no_grad()
     def shift_output(self, by: Tensor) -> None:
-        self.b[-1] += by
+        self.b[-1].add_(by)

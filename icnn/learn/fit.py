@@ -32,8 +32,6 @@ def fit(
     concave: bool = False,
     warm_start: bool = False,
     columns: Sequence[str] | None = None,
-    restarts: int = 4,
-    validation: float = 0.2,
     budget: Budget | None = None,
     progress: bool | None = None,
 ) -> Surrogate:
@@ -52,9 +50,7 @@ def fit(
         concave: fit a concave function, as minus a convex one.
         warm_start: start from the model's own weights (one restart).
         columns: names of the columns of X, instead of its own.
-        restarts: how many initial values are tried.
-        validation: share of the rows held out, between 0 and 1.
-        budget: length and rate of the training.
+        budget: restarts, hold-out, length and rate of the training.
         progress: show a progress bar; by default only in a terminal.
 
     Raises:
@@ -73,35 +69,34 @@ def fit(
         _rounded(sign * (target - y_mean) / y_scale),
         _rounded(weight),
     )
-    fitted, history = _train(
-        model, data, seed, warm_start, restarts, validation, budget or Budget(), progress
-    )
-    history = History(**{**vars(history), "seconds": time.perf_counter() - began})
-    lower, upper = inputs.min(0), inputs.max(0)
-    scalers = (x_mean, x_scale, y_mean, y_scale)
-    return Surrogate(fitted, names, lower, upper, *scalers, concave=concave, history=history)
-
-
-def _train(model, data, seed, warm_start, restarts, validation, budget, progress):  # type: ignore
-    held_out, kept = _split(data, validation, seed)
-    if warm_start:
-        candidates = [copy.deepcopy(model).float()]
-    else:
-        candidates = training.restarts_of(model, restarts, seed)
-        for candidate in candidates:
-            training.centre(candidate, kept)
+    budget = budget or Budget()
+    held_out, kept = _split(data, budget.validation, seed)
+    candidates = _candidates(model, kept, seed, None if warm_start else budget.restarts)
     weights, losses, trace = training.adam(
         candidates, kept, held_out, budget=budget, seed=seed, progress=progress
     )
     chosen = int(torch.argmin(losses))
     best = candidates[chosen].double()
     best.load_state_dict({name: value.double() for name, value in weights[chosen].items()})
-    steps, _ = training.polish(
-        best, kept.to(torch.float64), held_out.to(torch.float64), budget=budget
-    )
+    polished, _ = training.polish(best, kept.double(), held_out.double(), budget=budget)
     best.requires_grad_(False)
-    table = [np.array(part, dtype=float) for part in zip(*trace.rows, strict=True)]
-    return best, History(*table, chosen=chosen, polish_steps=steps)
+    step, train, held = (np.array(part, dtype=float) for part in zip(*trace.rows, strict=True))
+    history = History(step, train, held, chosen, polished, time.perf_counter() - began)
+    lower, upper = inputs.min(0), inputs.max(0)
+    scalers = (x_mean, x_scale, y_mean, y_scale)
+    return Surrogate(best, names, lower, upper, *scalers, concave=concave, history=history)
+
+
+def _candidates(
+    model: AbstractConvexModel, data: Split, seed: int, restarts: int | None
+) -> list[AbstractConvexModel]:
+    """Copies with fresh, centred initial values; the model's own weights if there is no count."""
+    if restarts is None:
+        return [copy.deepcopy(model).float()]
+    candidates = training.restarts_of(model, restarts, seed)
+    for candidate in candidates:
+        training.centre(candidate, data)
+    return candidates
 
 
 def _check(model: AbstractConvexModel, X: Array, y: Array, names: tuple[str, ...]) -> None:

@@ -56,7 +56,7 @@ class ReLUSum(AbstractConvexModel):
 
     @torch.no_grad()
     def shift_output(self, by: Tensor) -> None:
-        self.offset -= by
+        self.offset.sub_(by)
 
 
 @final
@@ -81,4 +81,4 @@ class MaxAffine(AbstractConvexModel):
 
     @torch.no_grad()
     def shift_output(self, by: Tensor) -> None:
-        self.intercepts += by
+        self.intercepts.add_(by)

@@ -60,7 +60,7 @@ def read_weight(weight: Any, rows: int) -> Array:
         raise BadData(f"sample_weight is {values[row]} in row {row}; weights must be at least 0")
     if not values.any():
         raise BadData("every sample_weight is 0; at least one row must count")
-    return values / values.mean()
+    return np.asarray(values / values.mean())
 
 
 def check_names(names: Sequence[Any], count: int) -> None:

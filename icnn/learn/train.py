@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call, stack_module_state
 from tqdm import tqdm
@@ -17,14 +18,17 @@ from tqdm import tqdm
 from icnn.learn.model import AbstractConvexModel, seeded
 from icnn.learn.weights import NonNegative
 
+Array = NDArray[np.float64]
 Weights = dict[str, Tensor]
 
 
 @final
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: Adam steps, then L-BFGS iterations, each with its patience."""
+    """How to train: restarts together under Adam, then L-BFGS on the best of them."""
 
+    restarts: int = 4
+    validation: float = 0.2  # share of the rows held out
     steps: int = 3000
     batch_size: int = 256
     learning_rate: float = 1e-2
@@ -46,8 +50,8 @@ class Split:
     def rows(self, index: Tensor) -> Split:
         return Split(self.x[index], self.y[index], self.w[index])
 
-    def to(self, dtype: torch.dtype) -> Split:
-        return Split(self.x.to(dtype), self.y.to(dtype), self.w.to(dtype))
+    def double(self) -> Split:
+        return Split(self.x.double(), self.y.double(), self.w.double())
 
 
 @final
@@ -83,12 +87,9 @@ def adam(
 ) -> tuple[list[Weights], Tensor, Trace]:
     """The best weights of each restart, their validation losses (restarts,), and the trace."""
     params, _ = stack_module_state(list(models))
-    losses = _batched_loss(models[0])
-    floors = _floors(models[0])
+    losses, floors = _batched_loss(models[0]), _floors(models[0])
     optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate)
-    best = torch.full((len(models),), math.inf)
-    kept = {name: value.detach().clone() for name, value in params.items()}
-    trace, stale = Trace([]), 0
+    best, trace = _Best(params, len(models)), Trace([])
     generator = seeded(seed)
     bar = tqdm(range(1, budget.steps + 1), desc="fit", disable=_hidden(progress), leave=False)
     for step in bar:
@@ -96,67 +97,95 @@ def adam(
             group["lr"] = budget.learning_rate * 0.5 * (1 + math.cos(math.pi * step / budget.steps))
         batch = train.rows(_batch(len(train.y), budget.batch_size, generator))
         optimizer.zero_grad(set_to_none=True)
-        losses(params, batch).sum().backward()
+        torch.autograd.backward(losses(params, batch).sum())
         optimizer.step()
         _project(params, floors)
         if step % budget.every == 0 or step == budget.steps:
             with torch.no_grad():
                 now, seen = losses(params, held_out), losses(params, train)
             trace.rows.append((step, seen.tolist(), now.tolist()))
-            better = now < best
-            stale = 0 if bool((now < best * (1 - 1e-3)).any()) else stale + 1
-            best = torch.where(better, now, best)
-            _keep(kept, params, better)
-            bar.set_postfix(validation=f"{best.min().item():.2e}", refresh=False)
-            if stale >= budget.patience:
+            best.update(params, now)
+            bar.set_postfix(validation=f"{best.loss.min().item():.2e}", refresh=False)
+            if best.stale >= budget.patience:
                 break
-    weights = [{name: value[k] for name, value in kept.items()} for k in range(len(models))]
-    return weights, best, trace
+    return best.weights(), best.loss, trace
+
+
+class _Best:
+    """The best weights of each restart on the hold-out, and how long ago any improved."""
+
+    def __init__(self, params: Weights, restarts: int) -> None:
+        self.loss, self.stale = torch.full((restarts,), math.inf), 0
+        self.kept = {name: value.detach().clone() for name, value in params.items()}
+
+    @torch.no_grad()
+    def update(self, params: Weights, loss: Tensor) -> None:
+        better = loss < self.loss
+        self.stale = 0 if bool((loss < self.loss * (1 - 1e-3)).any()) else self.stale + 1
+        self.loss = torch.where(better, loss, self.loss)
+        for name, value in params.items():
+            mask = better.view(-1, *[1] * (value.ndim - 1))
+            self.kept[name] = torch.where(mask, value, self.kept[name])
+
+    def weights(self) -> list[Weights]:
+        return [{name: v[k] for name, v in self.kept.items()} for k in range(len(self.loss))]
 
 
 def polish(
     model: AbstractConvexModel, train: Split, held_out: Split, *, budget: Budget
 ) -> tuple[int, float]:
-    """L-BFGS-B in float64 on the whole training part; keeps the best point on the hold-out."""
+    """L-BFGS-B in float64 on the whole training part; keeps the best point on the hold-out.
+
+    Returns the iteration it kept and its validation loss.
+    """
     import scipy.optimize
 
-    params = dict(model.named_parameters())
-    floors = _floors(model)
-    low = np.concatenate([np.full(p.numel(), floors.get(k, -np.inf)) for k, p in params.items()])
-    best = [_loss(model, held_out).item(), _flat(params), 0, 0]  # loss, point, at, now
+    params, floors = list(model.parameters()), _floors(model)
+    low = np.concatenate(
+        [np.full(p.numel(), floors.get(name, -np.inf)) for name, p in model.named_parameters()]
+    )
+    watch = _Watch(model, held_out, budget.polish_patience)
 
-    def value(point: np.ndarray) -> tuple[float, np.ndarray]:
+    def value(point: Array) -> tuple[float, Array]:
         _assign(params, point)
         loss = _loss(model, train)
-        return loss.item(), np.concatenate(
-            [g.reshape(-1).numpy() for g in torch.autograd.grad(loss, list(params.values()))]
-        )
-
-    def watch(intermediate_result: scipy.optimize.OptimizeResult) -> None:
-        best[3] += 1
-        _assign(params, intermediate_result.x)
-        loss = _loss(model, held_out).item()
-        if loss < best[0]:
-            best[:3] = [loss, intermediate_result.x.copy(), best[3]]
-        if best[3] - best[2] >= budget.polish_patience:
-            raise StopIteration
+        return loss.item(), _flat(torch.autograd.grad(loss, params))
 
     scipy.optimize.minimize(
         value,
-        np.maximum(best[1], low),
+        np.maximum(watch.point, low),
         jac=True,
         method="L-BFGS-B",
         bounds=scipy.optimize.Bounds(low, np.inf) if floors else None,
         callback=watch,
         options={"maxiter": budget.polish, "maxcor": 20},
     )
-    _assign(params, best[1])
-    return best[2], best[0]
+    _assign(params, watch.point)
+    return watch.kept_at, watch.loss
+
+
+class _Watch:
+    """Keeps the best point seen on the hold-out, and stops when nothing better comes."""
+
+    def __init__(self, model: AbstractConvexModel, held_out: Split, patience: int) -> None:
+        self.model, self.held_out, self.patience = model, held_out, patience
+        self.point, self.loss = _flat(list(model.parameters())), _loss(model, held_out).item()
+        self.kept_at = self.now = 0
+
+    def __call__(self, point: Array) -> None:
+        self.now += 1
+        _assign(list(self.model.parameters()), point)
+        loss = _loss(self.model, self.held_out).item()
+        if loss < self.loss:
+            self.point, self.loss, self.kept_at = point.copy(), loss, self.now
+        if self.now - self.kept_at >= self.patience:
+            raise StopIteration
 
 
 def _batched_loss(model: AbstractConvexModel) -> Callable[[Weights, Split], Tensor]:
     def one(params: Weights, x: Tensor) -> Tensor:
-        return functional_call(model, params, (x,))
+        f: Tensor = functional_call(model, params, (x,))
+        return f
 
     every = torch.vmap(one, in_dims=(0, None))
 
@@ -167,7 +196,8 @@ def _batched_loss(model: AbstractConvexModel) -> Callable[[Weights, Split], Tens
 
 
 def _loss(model: AbstractConvexModel, data: Split) -> Tensor:
-    return (data.w * (model(data.x) - data.y).square()).sum() / data.w.sum()
+    error: Tensor = model(data.x) - data.y
+    return (data.w * error.square()).sum() / data.w.sum()
 
 
 def _floors(model: AbstractConvexModel) -> dict[str, float]:
@@ -185,27 +215,20 @@ def _project(params: Weights, floors: dict[str, float]) -> None:
         params[name].clamp_(min=floor)
 
 
-@torch.no_grad()
-def _keep(kept: Weights, params: Weights, better: Tensor) -> None:
-    for name, value in params.items():
-        mask = better.view(-1, *[1] * (value.ndim - 1))
-        kept[name] = torch.where(mask, value, kept[name])
-
-
 def _batch(rows: int, size: int, generator: torch.Generator) -> Tensor:
     if rows <= size:
         return torch.arange(rows)
     return torch.randint(rows, (size,), generator=generator)
 
 
-def _flat(params: Weights) -> np.ndarray:
-    return np.concatenate([p.detach().reshape(-1).numpy() for p in params.values()])
+def _flat(tensors: Sequence[Tensor]) -> Array:
+    return np.concatenate([t.detach().reshape(-1).numpy() for t in tensors])
 
 
 @torch.no_grad()
-def _assign(params: Weights, point: np.ndarray) -> None:
+def _assign(params: Sequence[Tensor], point: Array) -> None:
     start = 0
-    for p in params.values():
+    for p in params:
         p.copy_(torch.from_numpy(point[start : start + p.numel()]).view(p.shape))
         start += p.numel()
 
