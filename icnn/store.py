@@ -84,6 +84,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.is_file():
         raise BadData(f"{path} does not exist or is not a file")
     foreign = f"{path} is not an icnn file"
+    with path.open("rb") as stream:
+        if stream.read(2) != b"PK":
+            raise BadData(foreign)
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

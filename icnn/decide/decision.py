@@ -16,8 +16,10 @@ from icnn.decide.program import Program
 from icnn.network import Layer, Network, with_output
 
 Array = NDArray[np.float64]
-TOLERANCE = (
-    1e-6  # of the gap, relative to the range of f, and of the violation, relative to its row
+# of the gap, relative to the range of f, and of the violation, relative to the size of its row
+TOLERANCE = 1e-6
+SOLVERS_WORD = (
+    "The decision is optimal by the solver's own bound: whole numbers have no certificate here."
 )
 
 
@@ -26,7 +28,7 @@ class Status(enum.Enum):
 
     OPTIMAL = "The decision is optimal: its value meets the certified bound."
     INFEASIBLE = "No point satisfies all constraints."
-    UNBOUNDED = "The objective falls without end inside the constraints."
+    UNBOUNDED = "Nothing bounds the objective inside the constraints."
     TIME_LIMIT = "The time limit came first; the decision is the best point found."
     INACCURATE = "A point was found, but it is not proved optimal: see gap and violation."
 
@@ -71,14 +73,12 @@ class Decision:
         width = max(map(len, self.columns))
         lines = [f"{self.sense}: {self.status.name.lower()} ({self.solver}, {self.seconds:.3g} s)"]
         lines += [f"  {name:<{width}} = {value:.6g}" for name, value in self.x_named.items()]
-        side, word = ("≤", "≥") if self.sense == "maximize" else ("≥", "≤")
+        side = "≤" if self.sense == "maximize" else "≥"
         proof = "certified" if self.certified else "the solver's bound"
         lines.append(
             f"  value {self.value:.9g}; every feasible point has f {side} {self.bound:.9g}"
         )
-        lines.append(
-            f"  gap {self.gap:.2g} ({proof}), violation {self.violation:.2g} {word} {TOLERANCE:g}"
-        )
+        lines.append(f"  gap {self.gap:.2g} ({proof}), violation {self.violation:.2g}")
         return "\n".join([*lines, f"  {self.message}"])
 
 
@@ -137,7 +137,8 @@ def decide_status(decision: Decision, *, out_of_time: bool = False) -> Decision:
     """The one rule of success, on gap and violation alone."""
     closed = decision.gap <= TOLERANCE * decision.scale and decision.violation <= TOLERANCE
     status = Status.OPTIMAL if closed else Status.TIME_LIMIT if out_of_time else Status.INACCURATE
-    return replace(decision, status=status, message=status.value)
+    message = status.value if decision.certified or not closed else SOLVERS_WORD
+    return replace(decision, status=status, message=message)
 
 
 def failed(

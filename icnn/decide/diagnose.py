@@ -77,7 +77,7 @@ def direction_sentence(d: Array, columns: tuple[str, ...]) -> str:
     d = d / np.abs(d).max()
     parts = [f"{v:+.3g} {name}" for v, name in zip(d, columns, strict=True) if abs(v) > 1e-9]
     names = ", ".join(name for v, name in zip(d, columns, strict=True) if abs(v) > 1e-9)
-    return f"It falls along the direction {' '.join(parts)}; give bounds for {names}."
+    return f"It improves without end along {' '.join(parts)}; give bounds for {names}."
 
 
 def _homogeneous(atom: AbstractAtom) -> AbstractAtom:

@@ -104,7 +104,7 @@ class LinearForm:
         for line, piece, scale in zip(self.program.lines[:-1], self.emitted, s.units, strict=True):
             theta = dual[start : start + len(piece.unit)] / scale[piece.unit]
             u = np.bincount(piece.row, piece.slope * theta, minlength=len(line.b))
-            slopes.append(u * s.objective)
+            slopes.append(np.asarray(u * s.objective))
             start += len(piece.unit)
         return (*slopes, np.ones(1)), dual[start:] / s.rows * s.objective
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,22 +70,40 @@ def fit(
         _rounded(sign * (target - y_mean) / y_scale),
         _rounded(weight),
     )
-    budget = budget or Budget()
-    held_out, kept = _split(data, budget.validation, seed)
-    candidates = _candidates(model, kept, seed, None if warm_start else budget.restarts)
+    plan = budget or Budget()
+    work = plan.batch_size * plan.restarts * sum(p.numel() for p in model.parameters())
+    with training.few_threads(work):
+        best, history = _train(
+            model, data, seed, warm_start=warm_start, plan=plan, progress=progress
+        )
+    history = replace(history, seconds=time.perf_counter() - began)
+    lower, upper = inputs.min(0), inputs.max(0)
+    scalers = (x_mean, x_scale, y_mean, y_scale)
+    return Surrogate(best, names, lower, upper, *scalers, concave=concave, history=history)
+
+
+def _train(
+    model: AbstractConvexModel,
+    data: Split,
+    seed: int,
+    *,
+    warm_start: bool,
+    plan: Budget,
+    progress: bool | None,
+) -> tuple[AbstractConvexModel, History]:
+    """The best restart in float64, polished, and what happened on the way."""
+    held_out, kept = _split(data, plan.validation, seed)
+    candidates = _candidates(model, kept, seed, None if warm_start else plan.restarts)
     weights, losses, trace = training.adam(
-        candidates, kept, held_out, budget=budget, seed=seed, progress=progress
+        candidates, kept, held_out, budget=plan, seed=seed, progress=progress
     )
     chosen = int(torch.argmin(losses))
     best = candidates[chosen].double()
     best.load_state_dict({name: value.double() for name, value in weights[chosen].items()})
-    polished, _ = training.polish(best, kept.double(), held_out.double(), budget=budget)
+    polished, _ = training.polish(best, kept.double(), held_out.double(), budget=plan)
     best.requires_grad_(False)
     step, train, held = (np.array(part, dtype=float) for part in zip(*trace.rows, strict=True))
-    history = History(step, train, held, chosen, polished, time.perf_counter() - began)
-    lower, upper = inputs.min(0), inputs.max(0)
-    scalers = (x_mean, x_scale, y_mean, y_scale)
-    return Surrogate(best, names, lower, upper, *scalers, concave=concave, history=history)
+    return best, History(step, train, held, chosen, polished)
 
 
 def _candidates(

@@ -64,4 +64,6 @@ def positive_int(name: str, value: Any) -> int:
 
 def seeded(seed: int) -> torch.Generator:
     """A generator of its own, so that no global seed is touched."""
+    if isinstance(seed, bool) or not (isinstance(seed, int) and 0 <= seed < 2**53):
+        raise BadData(f"seed must be a whole number from 0 to 2^53, not {seed!r}")
     return torch.Generator().manual_seed(seed)

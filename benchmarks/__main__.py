@@ -1,0 +1,24 @@
+"""`python -m benchmarks GROUP NAME` runs one benchmark; without arguments it lists them."""
+
+import importlib
+import sys
+
+BENCHMARKS = {
+    ("fit", "tables"): "benchmarks.tables",
+    ("solve", "overhead"): "benchmarks.overhead",
+    ("solve", "sweep"): "benchmarks.sweep",
+}
+
+
+def main() -> int:
+    name = tuple(sys.argv[1:3])
+    if name not in BENCHMARKS:
+        for group, which in BENCHMARKS:
+            print(f"python -m benchmarks {group} {which}")
+        return 2
+    importlib.import_module(BENCHMARKS[name]).main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Results on disk: JSON lines for machines, a Markdown table for people, versions in both."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def setting() -> dict[str, Any]:
+    """Machine and versions, without names of anything private."""
+    packages = ("icnn-opt", "torch", "highspy", "numpy", "scipy", "cvxpy", "scikit-learn")
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    machine = f"{platform.machine()}, {os.cpu_count()} cores"
+    return {"python": platform.python_version(), "machine": machine, **found}
+
+
+def write(
+    name: str,
+    claim: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    records: Sequence[dict[str, Any]],
+    notes: str = "",
+) -> None:
+    """`results/NAME.md` with the table and `results/NAME.jsonl` with every record."""
+    RESULTS.mkdir(exist_ok=True)
+    body = [
+        f"# {name}",
+        "",
+        claim,
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + "---|" * len(header),
+    ]
+    body += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    facts = ", ".join(f"{key} {value}" for key, value in setting().items())
+    body += [
+        "",
+        notes,
+        "",
+        f"Made by `python -m benchmarks {name.replace('-', ' ')}` with {facts}.",
+        "",
+    ]
+    (RESULTS / f"{name}.md").write_text("\n".join(body))
+    lines = [
+        json.dumps({"benchmark": name, **setting()}),
+        *(json.dumps(record) for record in records),
+    ]
+    (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    print("\n".join(body))

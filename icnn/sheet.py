@@ -1,0 +1,119 @@
+"""sheet: a CSV file becomes a frame, and some of its columns the decisions."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from icnn.errors import BadData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = {"tab": "\t", "\\t": "\t", "space": " "}
+LIKELY = ";\t|"
+
+
+def read_csv(path: str, separator: str = ",") -> pd.DataFrame:
+    """The table in a CSV file with a header.
+
+    Raises:
+        BadData: the file is no such table, or two of its columns have the same name.
+        OSError: the file cannot be read.
+    """
+    separator = SEPARATORS.get(separator, separator)
+    if len(separator) != 1 or separator in '"\r\n':
+        raise BadData(f"--separator {separator!r}: it is one character, or the word tab")
+    raw = Path(path).read_bytes()
+    names = [str(name).strip() for name in _parsed(path, raw, separator, header=True).iloc[0]]
+    for name in names:
+        if name and names.count(name) > 1:
+            raise BadData(f"{path}: column {name!r} appears more than once; rename one of them")
+    if len(names) == 1 and (found := [s for s in LIKELY if s in names[0]]):
+        name = "tab" if found[0] == "\t" else found[0]
+        raise BadData(f"{path} seems to be separated by {name!r}; say --separator '{name}'")
+    frame = _parsed(path, raw, separator, header=False)
+    frame.columns = [name or f"Unnamed: {j}" for j, name in enumerate(names)]
+    if frame.empty:
+        raise BadData(f"{path} has a header but no rows")
+    return frame
+
+
+def choose(frame: pd.DataFrame, target: str, listed: str | None) -> tuple[list[str], str]:
+    """Names of the decision columns, and a sentence on those left out.
+
+    Args:
+        frame: the table.
+        target: the column to learn.
+        listed: names between commas; by default every named numeric column but the target.
+    """
+    if target not in frame:
+        raise BadData(f"--target: there is no column {target!r} among {_joined(frame)}")
+    others = [str(name) for name in frame if name != target]
+    if listed is not None:
+        names, why = _listed(frame, target, listed), "not listed"
+    else:
+        names = [name for name in others if frame[name].dtype.kind in "iufb" and _named(name)]
+        why = "not numeric or without a name"
+        if not names:
+            raise BadData(f"no column but the target {target!r} is numeric: {_joined(frame)}")
+    left_out = [name for name in others if name not in names]
+    return names, f"Left out ({why}): {_joined(left_out)}." if left_out else ""
+
+
+def _listed(frame: pd.DataFrame, target: str, listed: str) -> list[str]:
+    names = [name.strip() for name in next(csv.reader([listed], skipinitialspace=True), [])]
+    if not names:
+        raise BadData("--decisions names no column; write it as a,b,c")
+    for name in names:
+        if name == target:
+            raise BadData(f"--decisions: {name!r} is the target; it cannot decide itself")
+        if name not in frame:
+            raise BadData(f"--decisions: there is no column {name!r} among {_joined(frame)}")
+        if names.count(name) > 1:
+            raise BadData(f"--decisions names column {name!r} more than once")
+    return names
+
+
+def _parsed(path: str, raw: bytes, separator: str, *, header: bool) -> pd.DataFrame:
+    """The header alone as text, or the whole table."""
+    import pandas as pd
+    from pandas.errors import EmptyDataError, ParserError, ParserWarning
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ParserWarning)
+            return pd.read_csv(
+                io.BytesIO(raw),
+                sep=separator,
+                encoding="utf-8-sig",
+                skipinitialspace=True,
+                index_col=False,
+                header=None if header else 0,
+                nrows=1 if header else None,
+                dtype=str if header else None,
+                keep_default_na=not header,
+                low_memory=False,
+            )
+    except EmptyDataError:
+        raise BadData(f"{path} is empty; it needs a header and rows") from None
+    except UnicodeDecodeError as error:
+        place = f"byte {error.object[error.start]:#04x} at {error.start}"
+        raise BadData(f"{path} is not text in UTF-8 ({place}); save it as CSV in UTF-8") from None
+    except ParserWarning:
+        raise BadData(f"{path} has rows with more fields than its header has names") from None
+    except ParserError as error:
+        reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise BadData(f"{path} is not a CSV table: {reason}") from None
+
+
+def _named(name: str) -> bool:
+    return not name.startswith("Unnamed: ")
+
+
+def _joined(names: Sequence[str] | pd.DataFrame) -> str:
+    return ", ".join(map(str, names))
