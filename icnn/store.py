@@ -30,6 +30,7 @@ MODELS: dict[str, type[AbstractConvexModel]] = {m.__name__: m for m in (FICNN, R
 ATOMS: dict[str, type[AbstractAtom]] = {a.__name__: a for a in (PiecewiseLinear, Max)}
 ARRAYS = ("lower", "upper", "x_mean", "x_scale")
 CURVES = ("step", "train", "validation")
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zlib.error)
 
 
 def save(value: Surrogate | Network, path: str | os.PathLike[str]) -> None:
@@ -84,27 +85,22 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not path.is_file():
         raise BadData(f"{path} does not exist or is not a file")
     foreign = f"{path} is not an icnn file"
-    with path.open("rb") as stream:
-        if stream.read(2) != b"PK":
-            raise BadData(foreign)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with path.open("rb") as stream:
+            if stream.read(2) != b"PK":
+                raise BadData(foreign)
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
         if header["format"] != FORMAT or not isinstance(header["version"], int):
             raise BadData(foreign)
         return header, arrays
+    except BadData:
+        raise
     except zipfile.BadZipFile as error:
         raise BadData(f"{foreign}, or it is truncated ({error})") from error
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        OSError,
-        zlib.error,
-    ) as error:
+    except _UNREADABLE as error:
         raise BadData(f"{foreign}, or it is damaged ({error})") from error
 
 

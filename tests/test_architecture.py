@@ -1,4 +1,4 @@
-"""The floor plan, enforced: a part may import only from floors below its own, and the two towers never meet."""
+"""The floor plan, enforced: imports go down only, and the two towers never meet."""
 
 import ast
 import subprocess

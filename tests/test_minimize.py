@@ -55,7 +55,7 @@ def by_cvxpy(f, zoo_set, width, scale):
 
 
 def most_gap(f, zoo_set, d):
-    """1e-9 of the range, and what rounding of huge biases costs; open columns have an infinite range."""
+    """1e-9 of the range and the rounding of huge biases; open columns have no finite range."""
     ends = np.isfinite([zoo_set.lower, zoo_set.upper]).all() or len(zoo_set.A) > 0
     return (1e-9 if ends else 1e-6) * d.scale + 2e-14 * largest_bias(f)
 

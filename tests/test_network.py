@@ -1,4 +1,4 @@
-"""The waist: every `Network` that exists is convex, exact in float64, and closed under its operations."""
+"""The waist: every `Network` is convex, exact in float64, and closed under its operations."""
 
 import numpy as np
 import pytest

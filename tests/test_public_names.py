@@ -7,8 +7,8 @@ import icnn
 
 NAMES = """
 ABS BadData Budget Decision FICNN ICNNError IDENTITY Layer Max MaxAffine Network NotConvex
-NotSolved NotSupported PiecewiseLinear RELU ReLUSum Status Surrogate affine datasets errors fit leaky_relu
-load maximize minimize relu_network save solvers
+NotSolved NotSupported PiecewiseLinear RELU ReLUSum Status Surrogate affine datasets
+errors fit leaky_relu load maximize minimize relu_network save solvers
 """
 
 
