@@ -156,7 +156,7 @@ class Max(AbstractAtom):
         return 0.0
 
     def value(self, a: Tensor) -> Tensor:
-        return a.reshape(*a.shape[:-1], -1, self.size).amax(-1)
+        return a.reshape(*a.shape[:-1], a.shape[-1] // self.size, self.size).amax(-1)
 
     def tilt(self, slopes: Array, lam: Array, gamma: float) -> Tilt:
         u = np.clip(slopes, 0, None).reshape(-1, self.size)

@@ -10,7 +10,7 @@ import numpy as np
 
 from icnn.decide.decision import Decision, Status
 from icnn.decide.program import Program
-from icnn.decide.sets import Box, fix, read_bounds, read_integrality, read_rows
+from icnn.decide.sets import Box, fix, read_bounds, read_integrality, read_rows, whole
 from icnn.decide.solve import solve
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.errors import BadData, Inaccurate, Infeasible, NotConvex, NotSolved, TimeLimit, Unbounded
@@ -99,8 +99,9 @@ def _program(
     else:
         raise BadData(f"f must be a Surrogate or a Network, not {type(f).__name__}")
     box = fix(read_bounds(bounds, columns, default), fixed, columns)
-    rows = read_rows(constraints, columns)
-    return Program(network, box, rows, read_integrality(integrality, columns), columns), note
+    integral = read_integrality(integrality, columns)
+    box = whole(box, integral)
+    return Program(network, box, read_rows(constraints, columns), integral, columns), note
 
 
 def _annotated(decision: Decision, note: str) -> Decision:

@@ -92,7 +92,7 @@ class Network:
     def _fit(self, x: Tensor) -> Tensor:
         if x.ndim == 0 or x.shape[-1] != self.n:
             raise BadData(f"x has shape {tuple(x.shape)}, but f takes ({self.n},) or (N, {self.n})")
-        return x
+        return x.to(self.layers[0].b.dtype)
 
     def preactivations(self, x: Tensor) -> list[Tensor]:
         """The argument of each layer's atom, and f(x) (..., 1) as a last entry."""
@@ -140,11 +140,17 @@ class Network:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: float) -> Network:
+        return self * (1 / divisor)
+
     def __neg__(self) -> Network:
         return -1.0 * self
 
     def __sub__(self, other: Network | float) -> Network:
         return self + (-other)
+
+    def __rsub__(self, other: float) -> Network:
+        return -self + other
 
     def __repr__(self) -> str:
         shape = " → ".join(str(layer.units) for layer in self.layers)
@@ -186,8 +192,8 @@ def _affine(W: Tensor, z: Tensor) -> Tensor:
 
 
 def _tensor(value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        return value.to(torch.float64)
+    if isinstance(value, Tensor):  # a copy, so that nobody can change a checked weight
+        return value.detach().to("cpu", torch.float64, copy=True)
     return torch.from_numpy(np.array(value, dtype=np.float64))
 
 
@@ -235,7 +241,7 @@ def _checked(layers: tuple[Layer, ...]) -> list[Layer]:
 def _check_shapes(k: int, layer: Layer, done: list[Layer]) -> None:
     n = done[0].V.shape[-1] if done else layer.V.shape[-1] if layer.V.ndim else 0
     rows = layer.b.shape[-1] if layer.b.ndim == 1 else 0
-    if rows == 0 or n == 0 or layer.V.shape[-2:] != (rows, n) or rows % layer.atom.group:
+    if rows == 0 or n == 0 or layer.V.shape != (rows, n) or rows % layer.atom.group:
         shapes = f"V {tuple(layer.V.shape)} and b {tuple(layer.b.shape)}"
         raise BadData(f"layer {k}: {shapes} must be (rows, {n or 'n'}) and (rows,)")
     for source, W in layer.W:

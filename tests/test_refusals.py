@@ -27,11 +27,12 @@ CONTRADICTIONS = {
 }
 
 
-@pytest.mark.parametrize("bounds", [BOX, None], ids=["box", "open"])
-@pytest.mark.parametrize("name", CONTRADICTIONS)
+@pytest.mark.parametrize(
+    ("name", "bounds"),
+    [(name, BOX) for name in CONTRADICTIONS]
+    + [(name, None) for name in CONTRADICTIONS if name != "row"],  # feasible without bounds
+)
 def test_infeasible(name, bounds):
-    if bounds is None and name == "row":
-        pytest.skip("feasible without bounds")
     with pytest.raises(errors.Infeasible, match=r"contradict each other.* misses row \d") as caught:
         minimize(bounds=bounds, constraints=CONTRADICTIONS[name])
     d = caught.value.decision
@@ -53,7 +54,7 @@ def test_infeasible(name, bounds):
     ],
 )
 def test_no_whole_numbers(options):
-    with pytest.raises(errors.Infeasible, match="No whole numbers satisfy all constraints"):
+    with pytest.raises(errors.Infeasible, match=r"[Nn]o whole number"):
         minimize(**options)
 
 
@@ -63,29 +64,29 @@ def test_all_columns_fixed_against_a_row():
 
 
 UNBOUNDED = {
-    "affine": (icnn.affine([1.0, 0.0]), {}, r"direction -1 x0; give bounds for x0"),
-    "pair": (icnn.affine([1.0, 2.0]), {}, r"give bounds for x0, x1"),
+    "affine": (icnn.affine([1.0, 0.0]), {}, r"along -1 x0; give bounds for x0"),
+    "pair": (icnn.affine([1.0, 2.0]), {}, r"along .*give bounds for x0, x1"),
     "half": (
         icnn.affine([-1.0, 1.0]),
         {"bounds": [(0, None), (0, None)]},
-        r"direction \+1 x0; give",
+        r"along \+1 x0; give",
     ),
     "row": (
         icnn.affine([1.0, 1.0]),
         {"constraints": LinearConstraint([1, -1], 0, 0)},
-        r"-1 x0 -1 x1",
+        r"along -1 x0 -1 x1",
     ),
-    "flat": (ROUND + icnn.affine([0.0, 0.1]), {}, r"direction -1 x1; give bounds for x1"),
-    "integer": (icnn.affine([1.0, 0.0]), {"integrality": 1}, r"direction -1 x0"),
-    "integer-relu": (F, {"integrality": 1}, r"direction"),
-    "integer-half": (F, {"integrality": 1, "bounds": [(0, None), (None, 3)]}, r"direction"),
+    "flat": (ROUND + icnn.affine([0.0, 0.1]), {}, r"along -1 x1; give bounds for x1"),
+    "integer": (icnn.affine([1.0, 0.0]), {"integrality": 1}, r"along -1 x0"),
+    "integer-relu": (F, {"integrality": 1}, r"along"),
+    "integer-half": (F, {"integrality": 1, "bounds": [(0, None), (None, 3)]}, r"along"),
 }
 
 
 @pytest.mark.parametrize("name", UNBOUNDED)
 def test_unbounded_names_the_direction(name):
     f, options, sentence = UNBOUNDED[name]
-    with pytest.raises(errors.Unbounded, match=r"falls without end.*" + sentence) as caught:
+    with pytest.raises(errors.Unbounded, match=r"improves without end " + sentence) as caught:
         icnn.minimize(f, **options)
     assert caught.value.decision.value == -np.inf
 

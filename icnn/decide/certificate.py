@@ -11,6 +11,7 @@ rounding error, so that the result holds for the exact value of f, not only for 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -53,7 +54,8 @@ def minorant(lines: Sequence[Line], slopes: Sequence[Array], g: float) -> Minora
     lam = [np.zeros(line.units) for line in lines]
     slack = [np.zeros(line.units) for line in lines]
     lam[-1][:] = 1.0
-    r, error, c, error_c = np.zeros(n), np.zeros(n), 0.0, 0.0
+    r, error, error_c = np.zeros(n), np.zeros(n), 0.0
+    parts: list[Array] = []  # summed once, exactly: the error of c is that of its products
     for k in range(len(lines) - 1, -1, -1):
         line, exact = lines[k], k == len(lines) - 1
         wanted = np.nan_to_num(slopes[k], nan=0.0, posinf=0.0, neginf=0.0)
@@ -63,13 +65,15 @@ def minorant(lines: Sequence[Line], slopes: Sequence[Array], g: float) -> Minora
         error += (g * np.abs(u) + spill) @ np.abs(line.V)
         r += u @ line.V
         if not exact:
-            c += u @ line.b - tilt.cost.sum()
-            error_c += (g * np.abs(u) + spill) @ np.abs(line.b) + g * np.abs(tilt.cost).sum()
-            error_c += slack[k].sum() * line.atom.at_zero
+            parts += [u * line.b, -tilt.cost]
+            error_c += float((2 * ROUNDOFF * np.abs(u) + spill) @ np.abs(line.b))
+            error_c += 2 * ROUNDOFF * float(np.abs(tilt.cost).sum())
+            error_c += float(slack[k].sum()) * line.atom.at_zero
         for source, W in line.W:
             lam[source] += u @ W
             slack[source] += spill @ W
-    return Minorant(r, float(c), float(lines[-1].b[0]), error, float(error_c))
+    c = math.fsum(np.concatenate(parts)) if parts else 0.0
+    return Minorant(r, c, float(lines[-1].b[0]), error, error_c)
 
 
 def with_rows(m: Minorant, program: Program, y: Array, g: float) -> Minorant:
@@ -88,16 +92,18 @@ def with_rows(m: Minorant, program: Program, y: Array, g: float) -> Minorant:
     )
 
 
-def least(m: Minorant, lower: Array, upper: Array, g: float) -> float:
-    """A number that the minorant does not fall below on the box; −∞ where a column has no end."""
+def least(m: Minorant, lower: Array, upper: Array) -> tuple[float, float]:
+    """A number that the minorant does not fall below on the box, and the rounding taken off it.
+
+    It is −∞ where a column has no end and the minorant does not vanish.
+    """
     with np.errstate(invalid="ignore"):
         ends = np.minimum(m.slope * lower, m.slope * upper)
         ends = np.where(m.slope == 0, 0.0, ends)
         reach = np.where(m.error > 0, m.error * np.maximum(np.abs(lower), np.abs(upper)), 0.0)
-    size = float(np.abs(ends).sum() + abs(m.offset))
-    error = m.error_offset + float(reach.sum()) + g * size
-    total = m.offset + float(ends.sum()) - error * (1 + 1e-9)
-    bound = m.constant + total
-    return (
-        float(bound - 4 * ROUNDOFF * (abs(m.constant) + abs(total))) if bound > -np.inf else -np.inf
-    )
+    if not (np.isfinite(ends).all() and np.isfinite(reach).all()):
+        return -np.inf, 0.0
+    total = math.fsum([m.offset, *ends])
+    error = m.error_offset + float(reach.sum()) + 2 * ROUNDOFF * float(np.abs(ends).sum())
+    error = error * (1 + 1e-9) + 4 * ROUNDOFF * (abs(m.constant) + abs(m.offset) + abs(total))
+    return m.constant + total - error, error

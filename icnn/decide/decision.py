@@ -106,13 +106,13 @@ def judge(
     value, violation = float(program.objective(x)), violation_of(program, x)
     g = certificate.gamma(certificate.count_terms(program))
     no_rows = np.zeros(len(program.rows.lower))
-    bound, best = -np.inf, None
+    bound, rounding, best = -np.inf, 0.0, None
     for slopes, y in [*proofs, (active_slopes(program, x), no_rows)]:
         m = certificate.minorant(program.lines, slopes, g)
         m = certificate.with_rows(m, program, y, g)
-        least = certificate.least(m, program.finite.lower, program.finite.upper, g)
+        least, error = certificate.least(m, program.finite.lower, program.finite.upper)
         if best is None or least > bound:
-            bound, best = least, (m.slope, y)
+            bound, rounding, best = least, error, (m.slope, y)
     bound = bound if mip_bound is None else mip_bound
     scale = max(program.spread, float(program.sampled_values.max()) - value)
     decision = Decision(
@@ -130,12 +130,15 @@ def judge(
         scale=scale,
         certified=mip_bound is None,
     )
-    return decide_status(decision, out_of_time=out_of_time)
+    return decide_status(decision, out_of_time=out_of_time, rounding=2 * rounding)
 
 
-def decide_status(decision: Decision, *, out_of_time: bool = False) -> Decision:
-    """The one rule of success, on gap and violation alone."""
-    closed = decision.gap <= TOLERANCE * decision.scale and decision.violation <= TOLERANCE
+def decide_status(
+    decision: Decision, *, out_of_time: bool = False, rounding: float = 0.0
+) -> Decision:
+    """The one rule of success: gap and violation, up to the rounding of f itself in float64."""
+    allowed = TOLERANCE * decision.scale + rounding
+    closed = abs(decision.gap) <= allowed and decision.violation <= TOLERANCE
     status = Status.OPTIMAL if closed else Status.TIME_LIMIT if out_of_time else Status.INACCURATE
     message = status.value if decision.certified or not closed else SOLVERS_WORD
     return replace(decision, status=status, message=message)

@@ -21,14 +21,14 @@ def nearest_point(program: Program) -> tuple[Array, Array]:
     """
     from scipy.optimize import linprog
 
-    centre, half = program.reach
-    step = np.where(half > 0, half, 1.0)
+    centre, step = program.reach
     A = program.rows.A.toarray() * step
-    size = np.abs(A).sum(1)
+    at, size = program.rows.A @ centre, np.abs(A).sum(1)
+    size = np.where(size > 0, size, np.abs(at))  # every column of the row is held
     size = np.where(size > 0, size, 1.0)
-    at, m = program.rows.A @ centre, len(size)
     sides = [(side - at) / size for side in (program.rows.lower, program.rows.upper)]
-    ends = [(end - centre) / step for end in (program.box.lower, program.box.upper)]
+    held, m = np.where(step > 0, step, 1.0), len(size)
+    ends = [(end - centre) / held for end in (program.box.lower, program.box.upper)]
     A, slack = A / size[:, None], np.eye(m)
     at_most = np.concatenate([-sides[0], sides[1]])
     kept = np.isfinite(at_most)
@@ -72,8 +72,15 @@ def recession(program: Program) -> Program:
     )
 
 
-def direction_sentence(d: Array, columns: tuple[str, ...]) -> str:
-    """Which way the objective falls."""
+def direction_sentence(directions: Program, d: Array) -> str:
+    """Which way the objective falls, without the columns that have no part in it."""
+    rows, columns = directions.rows, directions.columns
+    for j in range(len(d)):
+        less = np.where(np.arange(len(d)) == j, 0.0, d)
+        at, slack = rows.A @ less, 1e-9 * (abs(rows.A) @ np.abs(d))
+        allowed = (at >= rows.lower - slack).all() and (at <= rows.upper + slack).all()
+        if allowed and directions.objective(less) <= (1 - 1e-9) * directions.objective(d):
+            d = less
     d = d / np.abs(d).max()
     parts = [f"{v:+.3g} {name}" for v, name in zip(d, columns, strict=True) if abs(v) > 1e-9]
     names = ", ".join(name for v, name in zip(d, columns, strict=True) if abs(v) > 1e-9)

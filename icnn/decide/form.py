@@ -94,8 +94,11 @@ class LinearForm:
     def x(self, v: Array) -> Array:
         """The decision in the user's units, inside its bounds."""
         box, s = self.program.box, self.scaling
-        x = s.centre + s.step * v[: self.program.n]
-        return np.clip(np.where(self.program.integral, np.round(x), x), box.lower, box.upper)
+        t, n = v[: self.program.n], self.program.n
+        x = s.centre + s.step * t
+        x = np.where(self.program.integral, np.round(x), x)
+        x = np.where(t <= self.lower[:n], box.lower, np.where(t >= self.upper[:n], box.upper, x))
+        return np.clip(x, box.lower, box.upper)
 
     def multipliers(self, dual: Array) -> tuple[tuple[Array, ...], Array]:
         """∂f*/∂b of each layer, and ∂f*/∂side of the user's rows, from the duals of M's rows."""

@@ -21,7 +21,7 @@ from icnn.decide.solvers.solver import AbstractSolver
 from icnn.network import affine
 
 Array = NDArray[np.float64]
-TILTS = (1e-4, 1e-8)  # slopes tried, relative to the range of f over the reach of x
+TILTS = (1e-4, 1e-7, 1e-10)  # slopes tried, relative to the range of f over the reach of x
 
 
 def bound_without_ends(program: Program, solver: AbstractSolver, x: Array) -> float:
@@ -42,11 +42,11 @@ def _bound(program: Program, solver: AbstractSolver, x: Array, tilt: float) -> f
                 return -np.inf
             m = certificate.minorant(program.lines, answer.slopes, g)
             m = certificate.with_rows(m, program, answer.y, g)
-            bound = min(bound, _held(m, program, x, (int(j), sign), g))
+            bound = min(bound, _held(m, program, x, (int(j), sign)))
     return float(bound)
 
 
-def _held(m: Minorant, program: Program, x: Array, along: tuple[int, float], g: float) -> float:
+def _held(m: Minorant, program: Program, x: Array, along: tuple[int, float]) -> float:
     """The minorant's least value if it rises along its own direction by more than others take."""
     lower, upper, h = program.finite.lower, program.finite.upper, program.reach[1]
     open_up, open_down = ~np.isfinite(upper), ~np.isfinite(lower)
@@ -57,4 +57,4 @@ def _held(m: Minorant, program: Program, x: Array, along: tuple[int, float], g: 
     takes[j] = 0.0
     if not own > takes.sum() * (1 + 1e-9):
         return -np.inf
-    return certificate.least(m, np.where(open_down, x, lower), np.where(open_up, x, upper), g)
+    return certificate.least(m, np.where(open_down, x, lower), np.where(open_up, x, upper))[0]

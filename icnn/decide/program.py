@@ -71,6 +71,9 @@ class Program:
         with np.errstate(invalid="ignore"):
             centre = np.where(bounded, lower + (upper - lower) / 2, anchor)
             half = np.where(bounded, (upper - lower) / 2, self._kink_distance(anchor))
+        given = np.isfinite(self.box.lower) & np.isfinite(self.box.upper)
+        held = bounded & ~given & (half <= 1e-8 * np.abs(centre))  # by an equality row
+        half = np.where(held, 0.0, half)
         return centre, half
 
     def _kink_distance(self, x: Array) -> Array:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from icnn.errors import BadData, NotSupported
 
 Array = NDArray[np.float64]
+WIDER = 1e-12  # of the terms of a row: more than the rounding of any row of a thousand columns
 
 
 @final
@@ -37,16 +38,16 @@ class Rows:
 def read_bounds(bounds: Any, columns: Sequence[str], default: Box) -> Box:
     """A box from `scipy.optimize.Bounds`, pairs, or a dict by column; `default` for the rest."""
     if bounds is None:
-        return default
+        return _checked(default, columns)
     if isinstance(bounds, Mapping):
         lower, upper = default.lower.copy(), default.upper.copy()
         for name, pair in bounds.items():
             j = index_of(name, columns, "bounds")
             lower[j], upper[j] = _pair(pair, f"the bounds of column {name!r}")
     elif type(bounds).__name__ == "Bounds":
-        lower, upper = (_spread(end, columns) for end in (bounds.lb, bounds.ub))
+        lower, upper = (_spread(end, columns, "bounds") for end in (bounds.lb, bounds.ub))
     else:
-        pairs = list(bounds)
+        pairs = _listed(bounds)
         if len(pairs) != len(columns):
             raise BadData(
                 f"bounds has {len(pairs)} pairs for {len(columns)} columns {tuple(columns)}"
@@ -62,9 +63,11 @@ def read_bounds(bounds: Any, columns: Sequence[str], default: Box) -> Box:
 def fix(box: Box, fixed: Mapping[str, float] | None, columns: Sequence[str]) -> Box:
     """The box with some columns held at a value inside their bounds."""
     lower, upper = box.lower.copy(), box.upper.copy()
+    if fixed is not None and not isinstance(fixed, Mapping):
+        raise BadData(f"fixed is a dict of column names and values, not {fixed!r}")
     for name, value in (fixed or {}).items():
         j, number = index_of(name, columns, "fixed"), _number(value, f"fixed column {name!r}")
-        if not lower[j] <= number <= upper[j]:
+        if not (lower[j] <= number <= upper[j] and np.isfinite(number)):
             raise BadData(
                 f"fixed column {name!r} = {number:g} lies outside its bounds "
                 f"[{lower[j]:g}, {upper[j]:g}]; widen bounds= to allow it"
@@ -75,6 +78,8 @@ def fix(box: Box, fixed: Mapping[str, float] | None, columns: Sequence[str]) -> 
 
 def read_rows(constraints: Any, columns: Sequence[str]) -> Rows:
     """The rows of one or several `scipy.optimize.LinearConstraint`, stacked in their order."""
+    if constraints is None:
+        constraints = ()
     given = list(constraints) if isinstance(constraints, list | tuple) else [constraints]
     blocks = [_rows_of(k, constraint, columns) for k, constraint in enumerate(given)]
     empty = Rows(sp.csr_array((0, len(columns))), np.empty(0), np.empty(0))
@@ -93,9 +98,9 @@ def read_integrality(integrality: Any, columns: Sequence[str]) -> NDArray[np.boo
     if isinstance(integrality, Mapping):
         kinds = np.zeros(len(columns))
         for name, kind in integrality.items():
-            kinds[index_of(name, columns, "integrality")] = kind
+            kinds[index_of(name, columns, "integrality")] = _number(kind, "integrality")
     else:
-        kinds = _spread(integrality, columns)
+        kinds = _spread(integrality, columns, "integrality")
     for kind, name in zip(kinds, columns, strict=True):
         if kind not in (0, 1):
             raise NotSupported(
@@ -103,6 +108,15 @@ def read_integrality(integrality: Any, columns: Sequence[str]) -> NDArray[np.boo
                 "0 (continuous) and 1 (integer) are taken"
             )
     return kinds.astype(bool)
+
+
+def whole(box: Box, integral: NDArray[np.bool_]) -> Box:
+    """The box with the bounds of whole-number columns moved inwards to whole numbers.
+
+    Where none lies between, lower ends above upper: nothing is feasible.
+    """
+    lower = np.where(integral, np.ceil(box.lower), box.lower)
+    return Box(lower, np.where(integral, np.floor(box.upper), box.upper))
 
 
 def implied(box: Box, rows: Rows) -> Box:
@@ -135,9 +149,10 @@ def _tighten(a: Array, at: Any, sides: tuple[float, float], lower: Array, upper:
     low, high = np.minimum(a * lower[at], a * upper[at]), np.maximum(a * lower[at], a * upper[at])
     for k in np.flatnonzero(~(np.isfinite(lower[at]) & np.isfinite(upper[at]))):
         others = np.arange(len(a)) != k
-        ends = np.array([sides[0] - high[others].sum(), sides[1] - low[others].sum()]) / a[k]
-        ends = np.sort(ends) if a[k] < 0 else ends
-        wider = 1e-9 * np.abs(ends) + 1e-300
+        rest = np.stack([high[others], low[others]])
+        ends = (np.array(sides) - rest.sum(1)) / a[k]
+        wider = WIDER * (np.abs(sides) + np.abs(rest).sum(1)) / abs(a[k])  # covers cancellation
+        ends, wider = (ends[::-1], wider[::-1]) if a[k] < 0 else (ends, wider)
         j = at[k]
         if not np.isfinite(lower[j]) and np.isfinite(ends[0]):
             lower[j] = ends[0] - wider[0]
@@ -155,6 +170,8 @@ def _rows_of(k: int, constraint: Any, columns: Sequence[str]) -> Rows:
         )
     A = sp.csr_array(np.atleast_2d(constraint.A) if not sp.issparse(constraint.A) else constraint.A)
     A = A.astype(np.float64)
+    A.sum_duplicates()
+    A.eliminate_zeros()
     if A.shape[1] != len(columns):
         raise BadData(
             f"constraint {k} has {A.shape[1]} columns; x has {len(columns)}: {tuple(columns)}"
@@ -180,10 +197,24 @@ def _checked(box: Box, columns: Sequence[str]) -> Box:
     return box
 
 
-def _spread(value: Any, columns: Sequence[str]) -> Array:
-    values = np.asarray(value, dtype=np.float64)
+def _listed(bounds: Any) -> list[Any]:
+    try:
+        return list(bounds)
+    except TypeError:
+        raise BadData(
+            f"bounds are scipy.optimize.Bounds, pairs (lower, upper) or a dict, not {bounds!r}"
+        ) from None
+
+
+def _spread(value: Any, columns: Sequence[str], place: str) -> Array:
+    try:
+        values = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise BadData(f"{place}: {value!r} is not a number for each column") from None
     if values.shape not in ((), (1,), (len(columns),)):
-        raise BadData(f"{values.size} entries for {len(columns)} columns {tuple(columns)}")
+        raise BadData(
+            f"{place} has {values.size} entries for {len(columns)} columns {tuple(columns)}"
+        )
     return np.broadcast_to(values, len(columns)).copy()
 
 

@@ -23,10 +23,19 @@ def solve(program: Program, solver: AbstractSolver | None = None) -> Decision:
         NotSupported: the solver refuses the program, in words.
     """
     began = time.perf_counter()
+    if solver is not None and not isinstance(solver, AbstractSolver):
+        raise NotSupported(f"solver is an object such as icnn.solvers.HiGHS(), not {solver!r}")
     solver = solver or pick(program)
     reason = solver.refusal(program)
     if reason is not None:
         raise NotSupported(reason)
+    empty = program.box.lower > program.box.upper
+    if empty.any():
+        names = ", ".join(np.array(program.columns)[empty])
+        message = f"{Status.INFEASIBLE.value} No whole number lies between the bounds of {names}."
+        return failed(
+            program, Status.INFEASIBLE, message, solver=type(solver).__name__, seconds=0.0
+        )
     answer = solver.solve(program)
     if answer.outcome is Outcome.NO_POINT:
         decision = _explained(program, solver)
@@ -70,7 +79,7 @@ def _explained(program: Program, solver: AbstractSolver) -> Decision:
     directions = recession(program)
     answer = solver.solve(directions)
     if answer.x is not None and directions.objective(answer.x) < -1e-9 * directions.spread:
-        message = f"{Status.UNBOUNDED.value} {direction_sentence(answer.x, program.columns)}"
+        message = f"{Status.UNBOUNDED.value} {direction_sentence(directions, answer.x)}"
         return failed(program, Status.UNBOUNDED, message, solver=name, seconds=0.0)
     if program.integral.any():
         message = "No whole numbers satisfy all constraints, though fractions do."

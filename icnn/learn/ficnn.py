@@ -8,8 +8,14 @@ from torch import Tensor, nn
 
 from icnn.atoms import IDENTITY
 from icnn.errors import NotConvex
-from icnn.learn.model import AbstractConvexModel, activation_atom, positive_int, seeded
-from icnn.learn.weights import NonNegative, fill_normal, fill_principled
+from icnn.learn.model import (
+    AbstractConvexModel,
+    activation_atom,
+    positive_int,
+    seeded,
+    unit_counts,
+)
+from icnn.learn.weights import NonNegative, check_positivity, fill_normal, fill_principled
 from icnn.network import Layer, Network
 
 
@@ -38,7 +44,8 @@ class FICNN(AbstractConvexModel):
     ) -> None:
         super().__init__()
         n = positive_int("n_inputs", n_inputs)
-        sizes = [positive_int("each entry of hidden", units) for units in hidden]
+        sizes = unit_counts("hidden", hidden)
+        check_positivity(positivity)
         self.atom = activation_atom(activation)
         if len(sizes) > 1 and not self.atom.nondecreasing:
             raise NotConvex(

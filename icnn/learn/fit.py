@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from icnn.errors import BadData
 from icnn.learn import train as training
-from icnn.learn.model import AbstractConvexModel, seeded
+from icnn.learn.model import AbstractConvexModel, check_seed, seeded
 from icnn.learn.surrogate import History, Surrogate
 from icnn.learn.table import read_column, read_table, read_weight
 from icnn.learn.train import Budget, Split
@@ -58,9 +58,11 @@ def fit(
         BadData: the table is not usable; the message names column and row.
     """
     began = time.perf_counter()
+    seed = check_seed(seed)
     inputs, names = read_table(X, columns)
     target = read_column(y, "y", len(inputs))
     weight = read_weight(sample_weight, len(inputs))
+    inputs, target, weight = inputs[weight > 0], target[weight > 0], weight[weight > 0]
     _check(model, inputs, target, names)
     x_mean, x_scale = _scaler(inputs, weight)
     y_mean, y_scale = (float(v[0]) for v in _scaler(target[:, None], weight))
@@ -111,7 +113,7 @@ def _candidates(
 ) -> list[AbstractConvexModel]:
     """Copies with fresh, centred initial values; the model's own weights if there is no count."""
     if restarts is None:
-        return [copy.deepcopy(model).float()]
+        return [copy.deepcopy(model).float().requires_grad_(True)]
     candidates = training.restarts_of(model, restarts, seed)
     for candidate in candidates:
         training.centre(candidate, data)
@@ -119,6 +121,8 @@ def _candidates(
 
 
 def _check(model: AbstractConvexModel, X: Array, y: Array, names: tuple[str, ...]) -> None:
+    if not isinstance(model, AbstractConvexModel):
+        raise BadData(f"model must be a convex model such as icnn.FICNN(n), not {model!r}")
     if X.shape[1] != model.n_inputs:
         raise BadData(f"the model takes {model.n_inputs} columns, but X has {X.shape[1]}: {names}")
     if len(X) < LEAST_ROWS:
@@ -146,8 +150,6 @@ def _rounded(values: Array) -> torch.Tensor:
 
 def _split(data: Split, share: float, seed: int) -> tuple[Split, Split]:
     """Held-out and kept rows."""
-    if not 0 < share < 1:
-        raise BadData(f"validation is the share of rows held out, between 0 and 1, not {share}")
     rows = len(data.y)
     order = torch.randperm(rows, generator=seeded(seed))
     count = min(max(1, round(share * rows)), rows - 2)

@@ -1,6 +1,8 @@
 """What every convex model is: a torch module that lowers to a `Network`."""
 
 import abc
+import operator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -50,7 +52,7 @@ class AbstractConvexModel(nn.Module, abc.ABC):
 
 def activation_atom(name: str) -> AbstractAtom:
     """The atom of this name."""
-    if name not in ACTIVATIONS:
+    if not isinstance(name, str) or name not in ACTIVATIONS:
         raise BadData(f"activation is one of {', '.join(ACTIVATIONS)}, not {name!r}")
     return ACTIVATIONS[name]
 
@@ -62,8 +64,24 @@ def positive_int(name: str, value: Any) -> int:
     return value
 
 
+def unit_counts(name: str, sizes: Any) -> list[int]:
+    """The units of each layer, or a sentence that names the argument."""
+    if not isinstance(sizes, Sequence) or isinstance(sizes, str):
+        raise BadData(f"{name} lists the units of each layer, as ({sizes!r},), not {sizes!r}")
+    return [positive_int(f"each entry of {name}", units) for units in sizes]
+
+
+def check_seed(seed: Any) -> int:
+    """A whole number from 0 to 2^53, numpy's too."""
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**53:
+        raise BadData(f"seed must be a whole number from 0 to 2^53, not {seed!r}")
+    return number
+
+
 def seeded(seed: int) -> torch.Generator:
     """A generator of its own, so that no global seed is touched."""
-    if isinstance(seed, bool) or not (isinstance(seed, int) and 0 <= seed < 2**53):
-        raise BadData(f"seed must be a whole number from 0 to 2^53, not {seed!r}")
-    return torch.Generator().manual_seed(seed)
+    return torch.Generator().manual_seed(check_seed(seed))

@@ -76,6 +76,10 @@ class AbstractSurrogate(abc.ABC):
             return NotImplemented
         return _total((*_terms(self), *_terms(other)))
 
+    def __radd__(self, other: Any) -> AbstractSurrogate:
+        """Makes `sum([s, t])` work."""
+        return self if other == 0 else NotImplemented
+
     def __mul__(self, factor: float) -> Total:
         if not factor >= 0:
             raise NotConvex(

@@ -31,7 +31,8 @@ def read_table(X: Any, columns: Sequence[str] | None = None) -> tuple[Array, tup
             raise BadData(
                 f"X has shape {values.shape}; expected (rows, columns), as X.reshape(-1, 1)"
             )
-        names = tuple(columns or (f"x{j}" for j in range(values.shape[1])))
+        plain = (f"x{j}" for j in range(values.shape[1]))
+        names = tuple(plain if columns is None else columns)
     check_names(names, values.shape[1])
     if 0 in values.shape:
         raise BadData(f"the table is empty: {values.shape[0]} rows, {values.shape[1]} columns")
@@ -80,11 +81,16 @@ def numbers(values: Any, place: str) -> Array:
         values = values.detach().cpu().numpy()
     try:
         array = np.asarray(values)
-        if not np.iscomplexobj(array):
+        if array.dtype.kind in "mM":
+            raise BadData(f"{place}: a date is not a number; use days since a date")
+        if array.dtype.kind != "c":
             return array.astype(np.float64)
+    except BadData:
+        raise
     except (TypeError, ValueError):
         pass
-    for row, entry in enumerate(np.asarray(values, dtype=object).reshape(len(values), -1)):
+    entries = np.atleast_1d(np.asarray(values, dtype=object))
+    for row, entry in enumerate(entries.reshape(len(entries), -1)):
         for item in entry:
             _check_number(item, f"{place}, row {row}")
     raise BadData(f"{place} is not an array of numbers")

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.func import functional_call, stack_module_state
 from tqdm import tqdm
 
-from icnn.learn.model import AbstractConvexModel, seeded
+from icnn.errors import BadData
+from icnn.learn.model import AbstractConvexModel, positive_int, seeded
 from icnn.learn.weights import NonNegative
 
 Array = NDArray[np.float64]
@@ -37,6 +38,16 @@ class Budget:
     patience: int = 40  # evaluations without progress
     polish: int = 300
     polish_patience: int = 30
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "restarts", "batch_size", "every", "patience"):
+            positive_int(f"Budget.{name}", getattr(self, name))
+        if not 0 < self.validation < 1:
+            raise BadData(f"Budget.validation is a share between 0 and 1, not {self.validation!r}")
+        if not 0 < self.learning_rate < math.inf:
+            raise BadData(f"Budget.learning_rate must be positive, not {self.learning_rate!r}")
+        if not (self.polish >= 0 and self.polish_patience >= 1):
+            raise BadData("Budget.polish must be at least 0 and its patience at least 1")
 
 
 @final
@@ -80,7 +91,7 @@ def few_threads(work: int) -> Iterator[None]:
 
 def restarts_of(model: AbstractConvexModel, count: int, seed: int) -> list[AbstractConvexModel]:
     """`count` copies of the model with fresh initial values, in float32."""
-    copies = [copy.deepcopy(model).float() for _ in range(count)]
+    copies = [copy.deepcopy(model).float().requires_grad_(True) for _ in range(count)]
     for k, candidate in enumerate(copies):
         candidate.reset_parameters(seeded(1000 * seed + k))
     return copies

@@ -94,15 +94,20 @@ POSITIVITIES: dict[str, AbstractPositivity] = {
 }
 
 
+def check_positivity(name: str) -> AbstractPositivity:
+    """The parametrisation of this name."""
+    if not isinstance(name, str) or name not in POSITIVITIES:
+        raise BadData(f"positivity is one of {', '.join(POSITIVITIES)}, not {name!r}")
+    return POSITIVITIES[name]
+
+
 @final
 class NonNegative(nn.Module):
     """A matrix of weights ≥ 0 (rows, columns), whatever its raw parameter is."""
 
     def __init__(self, rows: int, columns: int, positivity: str = "softplus") -> None:
         super().__init__()
-        if positivity not in POSITIVITIES:
-            raise BadData(f"positivity is one of {', '.join(POSITIVITIES)}, not {positivity!r}")
-        self.positivity = POSITIVITIES[positivity]
+        self.positivity = check_positivity(positivity)
         self.raw = nn.Parameter(torch.zeros(rows, columns))
 
     def forward(self) -> Tensor:

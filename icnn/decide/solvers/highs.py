@@ -45,13 +45,14 @@ class HiGHS(AbstractSolver):
     def solve(self, program: Program) -> Answer:
         form = linear_form(program)
         highs = self._loaded(form)
-        bound = None
+        bound, stopped = None, False
         if form.integral.any():
             highs.run()
-            status, info = highs.getModelStatus(), highs.getInfo()
-            bound = info.mip_dual_bound * form.scaling.objective
-            if not highs.getSolution().value_valid:
+            status = highs.getModelStatus()
+            bound = highs.getInfo().mip_dual_bound * form.scaling.objective
+            if not highs.getSolution().value_valid or status in _NO_POINT:
                 return _without_point(status)
+            stopped = status in _STOPPED
             _fix_integers(highs, form)
         highs.run()
         status, solution = highs.getModelStatus(), highs.getSolution()
@@ -60,7 +61,7 @@ class HiGHS(AbstractSolver):
         slopes = y = None
         if solution.dual_valid:
             slopes, y = form.multipliers(np.array(solution.row_dual))
-        outcome = Outcome.STOPPED if status in _STOPPED else Outcome.POINT
+        outcome = Outcome.STOPPED if stopped or status in _STOPPED else Outcome.POINT
         return Answer(outcome, form.x(np.array(solution.col_value)), slopes, y, bound)
 
     def _loaded(self, form: LinearForm) -> highspy.Highs:
@@ -111,7 +112,8 @@ def _without_point(status: highspy.HighsModelStatus) -> Answer:
 
 
 def _fix_integers(highs: highspy.Highs, form: LinearForm) -> None:
-    """Hold the integers at their rounded values, so that the rest is solved as a linear program."""
+    """Hold the integers at their rounded values, so that the rest is a linear program."""
+    highs.setOptionValue("time_limit", math.inf)
     at = np.flatnonzero(form.integral).astype(np.int32)
     value = np.round(np.array(highs.getSolution().col_value)[at])
     highs.changeColsIntegrality(
