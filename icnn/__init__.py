@@ -1,7 +1,7 @@
 """icnn: learn the objective, then solve it, with proof."""
 
-from icnn import datasets, errors, solvers
-from icnn.atoms import ABS, IDENTITY, RELU, Max, PiecewiseLinear, leaky_relu
+from icnn import atoms, datasets, errors, solvers
+from icnn.atoms import Max, PiecewiseLinear
 from icnn.decide.decision import Decision, Status
 from icnn.errors import BadData, ICNNError, NotConvex, NotSolved, NotSupported
 from icnn.learn.ficnn import FICNN
@@ -14,10 +14,7 @@ from icnn.network import Layer, Network, affine, relu_network
 from icnn.store import load, save
 
 __all__ = [
-    "ABS",
     "FICNN",
-    "IDENTITY",
-    "RELU",
     "BadData",
     "Budget",
     "Decision",
@@ -34,10 +31,10 @@ __all__ = [
     "Status",
     "Surrogate",
     "affine",
+    "atoms",
     "datasets",
     "errors",
     "fit",
-    "leaky_relu",
     "load",
     "maximize",
     "minimize",

@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from icnn.atoms import AbstractAtom, Max, PiecewiseLinear
+from icnn.atoms import (
+    AbstractAtom,
+    Huber,
+    LogSumExp,
+    Max,
+    Norm,
+    PiecewiseLinear,
+    Softplus,
+    SumSquares,
+)
 from icnn.errors import BadData, NotSupported
 from icnn.learn.ficnn import FICNN
 from icnn.learn.model import AbstractConvexModel
@@ -27,7 +36,9 @@ from icnn.network import Layer, Network
 
 FORMAT, VERSION = "icnn", 1
 MODELS: dict[str, type[AbstractConvexModel]] = {m.__name__: m for m in (FICNN, ReLUSum, MaxAffine)}
-ATOMS: dict[str, type[AbstractAtom]] = {a.__name__: a for a in (PiecewiseLinear, Max)}
+ATOMS: dict[str, type[AbstractAtom]] = {
+    a.__name__: a for a in (PiecewiseLinear, Max, Softplus, LogSumExp, Norm, SumSquares, Huber)
+}
 ARRAYS = ("lower", "upper", "x_mean", "x_scale")
 CURVES = ("step", "train", "validation")
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zlib.error)

@@ -61,7 +61,7 @@ def minorant(lines: Sequence[Line], slopes: Sequence[Array], g: float) -> Minora
         wanted = np.nan_to_num(slopes[k], nan=0.0, posinf=0.0, neginf=0.0)
         tilt = line.atom.tilt(wanted, lam[k], 0.0 if exact else g)
         u = tilt.slopes
-        spill = tilt.loose + line.atom.lip * np.repeat(slack[k], line.atom.group)
+        spill = tilt.loose + _times(line.atom.lip, np.repeat(slack[k], line.atom.group))
         error += (g * np.abs(u) + spill) @ np.abs(line.V)
         r += u @ line.V
         if not exact:
@@ -107,3 +107,8 @@ def least(m: Minorant, lower: Array, upper: Array) -> tuple[float, float]:
     error = m.error_offset + float(reach.sum()) + 2 * ROUNDOFF * float(np.abs(ends).sum())
     error = error * (1 + 1e-9) + 4 * ROUNDOFF * (abs(m.constant) + abs(m.offset) + abs(total))
     return m.constant + total - error, error
+
+
+def _times(lip: float, slack: Array) -> Array:
+    """lip * slack, with 0 for no slack under an atom that is not Lipschitz."""
+    return np.where(slack > 0, lip * np.where(slack > 0, slack, 1.0), 0.0)

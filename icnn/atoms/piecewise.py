@@ -1,60 +1,14 @@
-"""Convex atoms as data: value, monotonicity and affine minorants; a new atom is one class here."""
+"""Piecewise linear atoms: maxima of affine pieces of one row, and of several rows."""
 
-import abc
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from icnn.atoms.atom import AbstractAtom, Array, Tilt
 from icnn.errors import BadData, NotConvex
-
-Array = NDArray[np.float64]
-
-
-class Tilt(NamedTuple):
-    """Slopes that are admissible: lam * atom(a) >= slopes @ a - cost - loose @ |a| for every a."""
-
-    slopes: Array  # (rows,)
-    cost: Array  # (units,)
-    loose: Array  # (rows,), zero where the slopes are admissible exactly
-
-
-class AbstractAtom(abc.ABC):
-    """A convex function from `group` rows to one unit, applied to each group of a layer.
-
-    `lip` and `at_zero` bound it: |atom(a)| <= lip * sum(|a|) + at_zero.
-    """
-
-    @property
-    @abc.abstractmethod
-    def group(self) -> int:
-        """Rows that feed one unit."""
-
-    @property
-    @abc.abstractmethod
-    def nondecreasing(self) -> bool:
-        """Whether a convex argument keeps the result convex."""
-
-    @property
-    @abc.abstractmethod
-    def lip(self) -> float:
-        """A Lipschitz constant with respect to the sum of absolute changes."""
-
-    @property
-    @abc.abstractmethod
-    def at_zero(self) -> float:
-        """|atom(0)|."""
-
-    @abc.abstractmethod
-    def value(self, a: Tensor) -> Tensor:
-        """(..., units * group) -> (..., units); differentiable, a subgradient at kinks."""
-
-    @abc.abstractmethod
-    def tilt(self, slopes: Array, lam: Array, gamma: float) -> Tilt:
-        """The admissible slopes nearest to `slopes`, when `lam` is known to a factor 1 ± gamma."""
 
 
 @final
