@@ -1,5 +1,6 @@
 """The menu of solvers: `minimize(f, solver=icnn.solvers.HiGHS(seconds=10))`."""
 
+from icnn.decide.solvers.clarabel import Clarabel
 from icnn.decide.solvers.highs import HiGHS
 
-__all__ = ["HiGHS"]
+__all__ = ["Clarabel", "HiGHS"]

@@ -17,15 +17,17 @@ LEARN = [
     {"learn.fit"},
 ]
 DECIDE = [
-    {"decide.sets"},
+    {"decide.cones"},
+    {"decide.epigraph", "decide.sets"},
     {"decide.program"},
-    {"decide.certificate", "decide.form", "decide.diagnose"},
+    {"decide.certificate", "decide.scaling", "decide.diagnose"},
+    {"decide.form"},
     {"decide.decision", "decide.solvers"},
     {"decide.growth"},
     {"decide.solve"},
 ]
 ROOF = [
-    {"solvers", "minimize", "store"},
+    {"solvers", "minimize", "store", "convert"},
     {"plot", "report"},
     {"demo"},
     {"commands"},
@@ -39,7 +41,7 @@ OWNER = {  # each foreign library is imported by exactly one module
     "matplotlib": "plot",
     "tqdm": "learn.train",
 }
-LAZY = {"cvxpy", "clarabel", "pandas", "matplotlib", "scipy.optimize", "sklearn"}
+LAZY = {"cvxpy", "pandas", "matplotlib", "scipy.optimize", "sklearn"}
 
 
 def part(name):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from zoo import HINGE, RISE, VALLEY
 
 import icnn
-from icnn import ABS, IDENTITY, RELU, BadData, Max, NotConvex, PiecewiseLinear, leaky_relu
+from icnn import BadData, NotConvex
+from icnn.atoms import ABS, IDENTITY, RELU, Max, PiecewiseLinear, leaky_relu
 
 ATOMS = {
     "identity": IDENTITY,

@@ -8,9 +8,10 @@ from laws import exact, extended
 from zoo import NETWORKS, build, draw
 
 import icnn
-from icnn import IDENTITY, RELU, Max
+from icnn.atoms import ABS, IDENTITY, RELU, Max, leaky_relu
 from icnn.decide import certificate
-from icnn.decide.decision import active_slopes, judge
+from icnn.decide.certificate import Multipliers
+from icnn.decide.decision import active_multipliers, judge
 from icnn.decide.program import Program
 from icnn.decide.sets import Box, Rows, implied, read_rows
 
@@ -39,15 +40,18 @@ def multipliers(kind, right, r):
     return right if factor is None else [factor * v for v in noise]
 
 
+def active_slopes(p, x):
+    return active_multipliers(p, x).slopes[0]
+
+
 def bound(p, slopes, y):
-    g = certificate.gamma(certificate.count_terms(p))
-    m = certificate.with_rows(certificate.minorant(p.lines, slopes, g), p, y, g)
+    m = certificate.lagrangian(p, Multipliers((tuple(slopes),), y, np.empty(0), ()))
     return certificate.least(m, p.finite.lower, p.finite.upper)[0]
 
 
 def networks(r, count):
     """Random networks of every atom, some with cancelling biases or odd units."""
-    atoms = [(RELU, IDENTITY), (icnn.ABS, RELU, IDENTITY), (Max(3), icnn.leaky_relu(0.1), IDENTITY)]
+    atoms = [(RELU, IDENTITY), (ABS, RELU, IDENTITY), (Max(3), leaky_relu(0.1), IDENTITY)]
     atoms += [
         (icnn.PiecewiseLinear(((-1, 0.3), (0.5, 0.1), (2, -1))), RELU, Max(2)),
         (IDENTITY, RELU),

@@ -7,7 +7,8 @@ from laws import assert_convex, assert_subgradient, exact
 from zoo import NETWORKS, draw
 
 import icnn
-from icnn import ABS, IDENTITY, RELU, BadData, Layer, Max, Network, NotConvex
+from icnn import BadData, Layer, Network, NotConvex
+from icnn.atoms import ABS, IDENTITY, RELU, Max
 
 every = pytest.mark.parametrize("name", NETWORKS)
 

@@ -6,9 +6,9 @@ import sys
 import icnn
 
 NAMES = """
-ABS BadData Budget Decision FICNN ICNNError IDENTITY Layer Max MaxAffine Network NotConvex
-NotSolved NotSupported PiecewiseLinear RELU ReLUSum Status Surrogate affine datasets
-errors fit leaky_relu load maximize minimize relu_network save solvers
+BadData Budget Decision FICNN ICNNError Layer Max MaxAffine Network NotConvex
+NotSolved NotSupported PiecewiseLinear ReLUSum Status Surrogate affine atoms datasets
+errors fit load maximize minimize relu_network save solvers
 """
 
 

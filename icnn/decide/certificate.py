@@ -27,6 +27,21 @@ ROUNDOFF = 2.0**-53
 
 @final
 @dataclass(frozen=True, eq=False)
+class Multipliers:
+    """What a solver proves with: none of it is trusted.
+
+    `slopes`: for the objective and each learned function, ∂f*/∂b of each layer's rows; `y`:
+    ∂f*/∂side of the user's rows; `mu` ≥ 0 of the learned limits; `w` of the cones.
+    """
+
+    slopes: tuple[tuple[Array, ...], ...]
+    y: Array
+    mu: Array
+    w: tuple[Array, ...]
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Minorant:
     """f(x) ≥ slope·x + offset + constant − error·|x| − error_offset for every (feasible) x."""
 
@@ -44,16 +59,19 @@ def gamma(terms: int) -> float:
 
 def count_terms(program: Program) -> int:
     """No sum below has more terms than this."""
-    layers = sum(len(line.b) for line in program.lines) + len(program.lines)
-    return layers + program.n + len(program.rows.lower) + 12
+    layers = sum(len(line.b) + 1 for part in program.parts for line in part.lines)
+    cones = sum(len(cone.b) for cone in program.cones)
+    return layers + cones + program.n + len(program.rows.lower) + 12
 
 
-def minorant(lines: Sequence[Line], slopes: Sequence[Array], g: float) -> Minorant:
-    """The affine minorant of f at these slopes: one array (rows,) a layer, ∂f/∂b of each row."""
+def minorant(
+    lines: Sequence[Line], slopes: Sequence[Array], g: float, weight: float = 1.0
+) -> Minorant:
+    """An affine minorant of weight · f at these slopes: one array (rows,) a layer."""
     n = lines[0].V.shape[1]
     lam = [np.zeros(line.units) for line in lines]
     slack = [np.zeros(line.units) for line in lines]
-    lam[-1][:] = 1.0
+    lam[-1][:] = weight
     r, error, error_c = np.zeros(n), np.zeros(n), 0.0
     parts: list[Array] = []  # summed once, exactly: the error of c is that of its products
     for k in range(len(lines) - 1, -1, -1):
@@ -73,11 +91,45 @@ def minorant(lines: Sequence[Line], slopes: Sequence[Array], g: float) -> Minora
             lam[source] += u @ W
             slack[source] += spill @ W
     c = math.fsum(np.concatenate(parts)) if parts else 0.0
-    return Minorant(r, c, float(lines[-1].b[0]), error, error_c)
+    return Minorant(r, c, weight * float(lines[-1].b[0]), error, error_c)
 
 
-def with_rows(m: Minorant, program: Program, y: Array, g: float) -> Minorant:
-    """The minorant on the feasible set: y > 0 presses on a row's lower side, y < 0 on its upper."""
+def lagrangian(program: Program, proof: Multipliers) -> Minorant:
+    """A minorant of f on the feasible set, from the multipliers of all that limits it."""
+    g = gamma(count_terms(program))
+    total = minorant(program.lines, proof.slopes[0], g)
+    mu = np.nan_to_num(proof.mu, nan=0.0, posinf=0.0, neginf=0.0).clip(0.0)
+    for part, learned, slopes, weight in zip(
+        program.parts[1:], program.learned, proof.slopes[1:], mu, strict=True
+    ):
+        if weight > 0:
+            m = minorant(part.lines, slopes, g, float(weight))
+            total = _sum(total, m, m.constant - weight * learned.limit)
+    total = _with_rows(total, program, proof.y, g)
+    for cone, w in zip(program.cones, proof.w, strict=True):
+        w = cone.dual(w)
+        product = float(w @ cone.b)
+        size = g * np.abs(w)
+        error, error_c = abs(cone.A).T @ size, float(size @ np.abs(cone.b))
+        total = _sum(total, Minorant(-(cone.A.T @ w), 0.0, 0.0, error, error_c), -product)
+    return total
+
+
+def _sum(a: Minorant, b: Minorant, constant: float) -> Minorant:
+    """a + b, with this constant in place of b's own."""
+    slope, offset = a.slope + b.slope, a.offset + b.offset + constant
+    terms = abs(a.offset) + abs(b.offset) + 3 * abs(constant) + 3 * abs(b.constant)
+    return Minorant(
+        slope,
+        offset,
+        a.constant,
+        a.error + b.error + 2 * ROUNDOFF * (np.abs(a.slope) + np.abs(b.slope)),
+        a.error_offset + b.error_offset + 4 * ROUNDOFF * terms,
+    )
+
+
+def _with_rows(m: Minorant, program: Program, y: Array, g: float) -> Minorant:
+    """y > 0 presses on a row's lower side, y < 0 on its upper."""
     rows = program.rows
     y = np.nan_to_num(y, nan=0.0, posinf=0.0, neginf=0.0)
     side = np.where(y > 0, rows.lower, rows.upper)
@@ -88,7 +140,7 @@ def with_rows(m: Minorant, program: Program, y: Array, g: float) -> Minorant:
         m.offset + float(y @ side),
         m.constant,
         m.error + g * (abs(rows.A).T @ np.abs(y)) + 2 * ROUNDOFF * np.abs(m.slope),
-        m.error_offset + g * float(np.abs(y) @ np.abs(side)),
+        m.error_offset + g * float(np.abs(y) @ np.abs(side)) + 2 * ROUNDOFF * abs(m.offset),
     )
 
 

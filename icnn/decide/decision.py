@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from icnn.decide import certificate
+from icnn.decide.certificate import Multipliers
 from icnn.decide.program import Program
 from icnn.network import Layer, Network, with_output
 
@@ -85,7 +86,7 @@ class Decision:
 def judge(
     program: Program,
     x: Array,
-    proofs: Sequence[tuple[Sequence[Array], Array]],
+    proofs: Sequence[Multipliers],
     *,
     solver: str,
     seconds: float,
@@ -97,26 +98,24 @@ def judge(
     Args:
         program: what was asked.
         x: (n,) the solver's point.
-        proofs: multipliers to try, each (slopes by layer, row multipliers); the best bound counts.
+        proofs: multipliers to try; the best bound counts.
         solver: the name to report.
         seconds: the time to report.
         out_of_time: whether the solver stopped at its limit.
         mip_bound: the bound of a solver for a program with integers, the only one there is.
     """
     value, violation = float(program.objective(x)), violation_of(program, x)
-    g = certificate.gamma(certificate.count_terms(program))
-    no_rows = np.zeros(len(program.rows.lower))
     bound, rounding, best = -np.inf, 0.0, None
-    for slopes, y in [*proofs, (active_slopes(program, x), no_rows)]:
-        m = certificate.minorant(program.lines, slopes, g)
-        m = certificate.with_rows(m, program, y, g)
+    for proof in [*proofs, active_multipliers(program, x)]:
+        m = certificate.lagrangian(program, proof)
         least, error = certificate.least(m, program.finite.lower, program.finite.upper)
         if best is None or least > bound:
-            bound, rounding, best = least, error, (m.slope, y)
+            bound, rounding, best = least, error, (m.slope, proof.y)
     bound = bound if mip_bound is None else mip_bound
-    scale = max(program.spread, float(program.sampled_values.max()) - value)
+    scale = max(program.spread, float(program.parts[0].values.max()) - value)
+    visible = len(program.columns)
     decision = Decision(
-        x=x,
+        x=x[:visible],
         value=value,
         bound=bound,
         gap=value - bound,
@@ -150,9 +149,9 @@ def failed(
     """A decision without a point: infeasible or unbounded."""
     limit = np.inf if status is Status.INFEASIBLE else -np.inf
     nothing = {"rows": np.full(len(program.rows.lower), np.nan)}
-    nothing |= {side: np.full(program.n, np.nan) for side in ("lower", "upper")}
+    nothing |= {side: np.full(len(program.columns), np.nan) for side in ("lower", "upper")}
     return Decision(
-        x=np.full(program.n, np.nan),
+        x=np.full(len(program.columns), np.nan),
         value=limit,
         bound=limit,
         gap=np.nan,
@@ -168,7 +167,7 @@ def failed(
 
 
 def violation_of(program: Program, x: Array) -> float:
-    """The largest miss of a bound, a row or a whole number, relative to its size."""
+    """The largest miss of anything that limits x, relative to the size of what is missed."""
     size = np.maximum(np.abs(x), program.reach[1])
     size = np.where(size > 0, size, 1.0)
     misses = [np.maximum(program.box.lower - x, x - program.box.upper) / size]
@@ -177,12 +176,16 @@ def violation_of(program: Program, x: Array) -> float:
         at, weight = program.rows.A @ x, abs(program.rows.A) @ size
         miss = np.maximum(program.rows.lower - at, at - program.rows.upper)
         misses.append(miss / np.where(weight > 0, weight, 1.0))
+    misses.append(np.array([cone.miss(x, size) for cone in program.cones]))
+    for part, learned in zip(program.parts[1:], program.learned, strict=True):
+        excess = float(learned.function(x)) - learned.limit
+        misses.append(np.array([excess / max(part.spread, abs(learned.limit) * 1e-9)]))
     worst = np.concatenate(misses).max(initial=0.0)
     return float(worst) if worst == worst else float("inf")
 
 
-def active_slopes(program: Program, x: Array) -> list[Array]:
-    """∂f/∂b of each layer at x: multipliers of a subgradient, for the price of a backward pass."""
+def active_multipliers(program: Program, x: Array) -> Multipliers:
+    """Those of a subgradient of f at x, for a backward pass; nothing presses but the bounds."""
     layers = with_output(program.objective)
     b = [layer.b.clone().requires_grad_() for layer in layers]
     network = Network._unchecked(
@@ -191,16 +194,23 @@ def active_slopes(program: Program, x: Array) -> list[Array]:
     with torch.enable_grad():
         value = network(torch.from_numpy(x))
         grads = torch.autograd.grad(value, b, allow_unused=True, materialize_grads=True)
-    return [g.numpy() for g in grads]
+    return Multipliers(
+        (tuple(g.numpy() for g in grads), *(() for _ in program.learned)),
+        np.zeros(len(program.rows.lower)),
+        np.zeros(len(program.learned)),
+        tuple(np.zeros(len(cone.b)) for cone in program.cones),
+    )
 
 
 def _multipliers(program: Program, x: Array, best: tuple[Array, Array] | None) -> dict[str, Array]:
+    n = len(program.columns)
     if program.integral.any() or best is None:
-        nan = np.full(program.n, np.nan)
+        nan = np.full(n, np.nan)
         return {"rows": np.full(len(program.rows.lower), np.nan), "lower": nan, "upper": nan.copy()}
-    slope, y = best
+    slope, y = best[0][:n], best[1]
+    at_lower, at_upper = x[:n] <= program.box.lower[:n], x[:n] >= program.box.upper[:n]
     return {
         "rows": y,
-        "lower": np.where(x <= program.box.lower, np.maximum(slope, 0.0), 0.0),
-        "upper": np.where(x >= program.box.upper, np.minimum(slope, 0.0), 0.0),
+        "lower": np.where(at_lower, np.maximum(slope, 0.0), 0.0),
+        "upper": np.where(at_upper, np.minimum(slope, 0.0), 0.0),
     }

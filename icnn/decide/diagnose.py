@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from icnn.atoms import AbstractAtom, PiecewiseLinear
-from icnn.decide.program import Program
+from icnn.atoms import (
+    ABS,
+    RELU,
+    AbstractAtom,
+    Huber,
+    LogSumExp,
+    Max,
+    Norm,
+    PiecewiseLinear,
+    Softplus,
+    SumSquares,
+)
+from icnn.decide.cones import Cone
+from icnn.decide.program import Learned, Program
 from icnn.decide.sets import Box, Rows
 from icnn.network import Layer, Network, with_output
 
 Array = NDArray[np.float64]
 MISFIT = 1e-9
+STEEP = 1e6
 
 
 def nearest_point(program: Program) -> tuple[Array, Array]:
@@ -55,20 +70,19 @@ def infeasibility(program: Program) -> str | None:
 
 def recession(program: Program) -> Program:
     """The program of directions d, in a box: f falls without end along d iff its value is < 0."""
-    layers = tuple(
-        Layer(_homogeneous(k.atom), k.V, 0 * k.b, k.W) for k in with_output(program.objective)
-    )
     scale = program.reach[1]
     scale = np.where(scale > 0, scale, 1.0)
     low, high = np.isfinite(program.box.lower), np.isfinite(program.box.upper)
     rows = program.rows
     ends = (np.where(np.isfinite(side), 0.0, side) for side in (rows.lower, rows.upper))
     return Program(
-        Network(layers),
+        _homogeneous(program.objective),
         Box(np.where(low, 0.0, -scale), np.where(high, 0.0, scale)),
         Rows(rows.A, *ends),
         np.zeros(program.n, dtype=bool),
         program.columns,
+        tuple(Cone(cone.kind, cone.A, 0 * cone.b) for cone in program.cones),
+        tuple(Learned(_homogeneous(limit.function), 0.0) for limit in program.learned),
     )
 
 
@@ -87,8 +101,21 @@ def direction_sentence(directions: Program, d: Array) -> str:
     return f"It improves without end along {' '.join(parts)}; give bounds for {names}."
 
 
-def _homogeneous(atom: AbstractAtom) -> AbstractAtom:
-    """The recession function of an atom: its slopes alone."""
+def _homogeneous(f: Network) -> Network:
+    """The recession function: how f grows along a direction, far out."""
+    return Network(tuple(Layer(*_far_out(k.atom, k.V), 0 * k.b, k.W) for k in with_output(f)))
+
+
+def _far_out(atom: AbstractAtom, V: Any) -> tuple[AbstractAtom, Any]:
+    """The recession function of an atom; squares, which outgrow any norm, as a steep one."""
     if isinstance(atom, PiecewiseLinear):
-        return PiecewiseLinear(tuple((s, 0.0) for s, _ in atom.pieces))
-    return atom
+        return PiecewiseLinear(tuple((s, 0.0) for s, _ in atom.pieces)), V
+    if isinstance(atom, Softplus):
+        return RELU, V
+    if isinstance(atom, LogSumExp):
+        return Max(atom.size), V
+    if isinstance(atom, SumSquares):
+        return Norm(atom.size), STEEP * V
+    if isinstance(atom, Huber):
+        return ABS, 2 * atom.width * V
+    return atom, V

@@ -30,7 +30,6 @@ def bound_without_ends(program: Program, solver: AbstractSolver, x: Array) -> fl
 
 
 def _bound(program: Program, solver: AbstractSolver, x: Array, tilt: float) -> float:
-    g = certificate.gamma(certificate.count_terms(program))
     ends = ((-1.0, program.finite.lower), (1.0, program.finite.upper))
     bound = np.inf
     for sign, end in ends:
@@ -38,10 +37,9 @@ def _bound(program: Program, solver: AbstractSolver, x: Array, tilt: float) -> f
             c = np.zeros(program.n)
             c[j] = -sign * tilt * program.spread / program.reach[1][j]
             answer = solver.solve(replace(program, objective=program.objective + affine(c)))
-            if answer.slopes is None or answer.y is None:
+            if answer.proof is None:
                 return -np.inf
-            m = certificate.minorant(program.lines, answer.slopes, g)
-            m = certificate.with_rows(m, program, answer.y, g)
+            m = certificate.lagrangian(program, answer.proof)
             bound = min(bound, _held(m, program, x, (int(j), sign)))
     return float(bound)
 

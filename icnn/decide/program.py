@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from icnn.atoms import AbstractAtom
+from icnn.decide.cones import Cone
 from icnn.decide.sets import Box, Rows, implied
 from icnn.network import Network, with_output
 
@@ -35,32 +37,91 @@ class Line:
 
 @final
 @dataclass(frozen=True, eq=False)
+class Part:
+    """A function of the program, closed by an affine layer, and how large it is on the samples."""
+
+    lines: tuple[Line, ...]
+    arguments: list[Array]  # of each layer, (samples, rows)
+    values: Array  # (samples,)
+
+    @cached_property
+    def unit_sizes(self) -> list[Array]:
+        """Typical size of each hidden unit's argument, (units,) a layer; 1 where it is always 0."""
+        sizes = []
+        for line, a in zip(self.lines[:-1], self.arguments, strict=False):
+            if math.isinf(line.atom.lip):  # squares: their values are what must be near 1
+                a = np.repeat(line.atom.value(torch.from_numpy(a)).numpy(), line.atom.group, axis=1)
+            size = np.abs(a).max(0).reshape(-1, line.atom.group).max(1)
+            sizes.append(np.where(size > 0, size, 1.0))
+        return sizes
+
+    @cached_property
+    def spread(self) -> float:
+        """The range over the samples; the size where the function is constant."""
+        spread, size = float(np.ptp(self.values)), float(np.abs(self.values).max())
+        return spread if spread > 1e-12 * size else size or 1.0
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """function(x) ≤ limit, for a convex function."""
+
+    function: Network
+    limit: float
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Program:
-    """minimise objective(x) over box and rows, some x whole numbers."""
+    """minimise objective(x) over box, rows, cones and learned limits, some x whole numbers.
+
+    `columns` names the decisions; further columns of x, if any, are auxiliary.
+    """
 
     objective: Network
     box: Box
     rows: Rows
     integral: NDArray[np.bool_]  # (n,)
     columns: tuple[str, ...]
+    cones: tuple[Cone, ...] = ()
+    learned: tuple[Learned, ...] = ()
 
     @property
     def n(self) -> int:
-        """Number of decisions."""
+        """Number of columns, auxiliary ones included."""
         return self.objective.n
 
     @cached_property
-    def lines(self) -> tuple[Line, ...]:
-        """The objective in numpy, closed by an affine layer: here alone tensors become arrays."""
+    def parts(self) -> tuple[Part, ...]:
+        """The objective and the learned functions: here alone tensors become arrays."""
         return tuple(
-            Line(k.atom, k.V.numpy(), k.b.numpy(), tuple((j, W.numpy()) for j, W in k.W))
-            for k in with_output(self.objective)
+            self._part(f) for f in (self.objective, *(limit.function for limit in self.learned))
         )
+
+    def _part(self, f: Network) -> Part:
+        lines = tuple(
+            Line(k.atom, k.V.numpy(), k.b.numpy(), tuple((j, W.numpy()) for j, W in k.W))
+            for k in with_output(f)
+        )
+        with torch.no_grad():
+            *arguments, values = f.preactivations(torch.from_numpy(self.samples))
+        return Part(lines, [a.numpy() for a in arguments], values.squeeze(-1).numpy())
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The layers of the objective."""
+        return self.parts[0].lines
+
+    @property
+    def spread(self) -> float:
+        """The range of the objective over the samples."""
+        return self.parts[0].spread
 
     @cached_property
     def finite(self) -> Box:
-        """The box with the finite bounds that the rows imply."""
-        return implied(self.box, self.rows)
+        """The box with the finite bounds that rows and cones imply."""
+        return implied(self.box, self.rows, self.cones)
 
     @cached_property
     def reach(self) -> tuple[Array, Array]:
@@ -78,9 +139,10 @@ class Program:
 
     def _kink_distance(self, x: Array) -> Array:
         """How far each column must move, typically, to pass a kink: a length in its own units."""
-        hidden = self.lines[:-1] or self.lines
-        V = np.vstack([line.V for line in hidden])
-        b = np.concatenate([line.b for line in hidden]) + V @ x
+        layers = with_output(self.objective)
+        hidden = layers[:-1] or layers
+        V = np.vstack([layer.V.numpy() for layer in hidden])
+        b = np.concatenate([layer.b.numpy() for layer in hidden]) + V @ x
         size = np.abs(V).max(0)
         typical = np.median(np.abs(b[b != 0])) if b.any() else 1.0
         return np.asarray(np.divide(typical, size, out=np.ones(self.n), where=size > 0))
@@ -92,28 +154,3 @@ class Program:
         steps = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, self.n))
         steps[0] = 0.0
         return np.asarray(centre + half * steps)
-
-    @cached_property
-    def _sampled(self) -> tuple[list[Array], Array]:
-        with torch.no_grad():
-            *arguments, f = self.objective.preactivations(torch.from_numpy(self.samples))
-        return [a.numpy() for a in arguments], f.squeeze(-1).numpy()
-
-    @property
-    def sampled_values(self) -> Array:
-        """f at the samples, (SAMPLES,)."""
-        return self._sampled[1]
-
-    @cached_property
-    def unit_sizes(self) -> list[Array]:
-        """Typical size of each hidden unit's argument, (units,) a layer; 1 where it is always 0."""
-        groups = zip(self.lines[:-1], self._sampled[0], strict=False)
-        sizes = [np.abs(a).max(0).reshape(-1, line.atom.group).max(1) for line, a in groups]
-        return [np.where(size > 0, size, 1.0) for size in sizes]
-
-    @cached_property
-    def spread(self) -> float:
-        """The range of f over the samples; its size where f is constant."""
-        f = self.sampled_values
-        spread, size = float(np.ptp(f)), float(np.abs(f).max())
-        return spread if spread > 1e-12 * size else size or 1.0

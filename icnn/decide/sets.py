@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from icnn.decide.cones import Cone
 from icnn.errors import BadData, NotSupported
 
 Array = NDArray[np.float64]
@@ -119,21 +120,18 @@ def whole(box: Box, integral: NDArray[np.bool_]) -> Box:
     return Box(lower, np.where(integral, np.floor(box.upper), box.upper))
 
 
-def implied(box: Box, rows: Rows) -> Box:
-    """Finite bounds that the rows imply, a hair wider against rounding; the rest stays infinite."""
+def implied(box: Box, rows: Rows, cones: Sequence[Cone] = ()) -> Box:
+    """Finite bounds that rows and cones imply, a hair wider against rounding."""
     lower, upper = box.lower.copy(), box.upper.copy()
     if np.isfinite(lower).all() and np.isfinite(upper).all():
         return box
+    A = sp.csr_array(sp.vstack([rows.A, *(cone.A for cone in cones)])) if cones else rows.A
     for _ in range(3):
-        for i in range(len(rows.lower)):
-            span = slice(*rows.A.indptr[i : i + 2])
-            _tighten(
-                rows.A.data[span],
-                rows.A.indices[span],
-                (rows.lower[i], rows.upper[i]),
-                lower,
-                upper,
-            )
+        sides = [(rows.lower, rows.upper), *(c.sides(lower, upper) for c in cones)]
+        low, high = (np.concatenate(part) for part in zip(*sides, strict=True))
+        for i in range(A.shape[0]):
+            at = slice(*A.indptr[i : i + 2])
+            _tighten(A.data[at], A.indices[at], (low[i], high[i]), lower, upper)
     return Box(lower, upper)
 
 

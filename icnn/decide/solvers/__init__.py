@@ -1,11 +1,12 @@
 """The solvers, in order of preference."""
 
 from icnn.decide.program import Program
+from icnn.decide.solvers.clarabel import Clarabel
 from icnn.decide.solvers.highs import HiGHS
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.errors import NotSupported
 
-PREFERENCE: tuple[AbstractSolver, ...] = (HiGHS(),)
+PREFERENCE: tuple[AbstractSolver, ...] = (HiGHS(), Clarabel())
 
 
 def pick(program: Program) -> AbstractSolver:

@@ -10,13 +10,12 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from icnn.decide.form import LinearForm, linear_form, pieces
+from icnn.decide.form import Form, linear_form, not_linear
 from icnn.decide.program import Program
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
-from icnn.errors import NotSupported
 
 Array = NDArray[np.float64]
-COLUMNWISE_NOT, MINIMIZE = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
+ROWWISE, MINIMIZE = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
 
 
 @final
@@ -35,12 +34,8 @@ class HiGHS(AbstractSolver):
     mip_gap: float = 1e-9
 
     def refusal(self, program: Program) -> str | None:
-        for k, line in enumerate(program.lines):
-            try:
-                pieces(line.atom, line.atom.group)
-            except NotSupported as error:
-                return f"HiGHS: layer {k}: {error}"
-        return None
+        reason = not_linear(program)
+        return None if reason is None else f"HiGHS: {reason}"
 
     def solve(self, program: Program) -> Answer:
         form = linear_form(program)
@@ -49,7 +44,7 @@ class HiGHS(AbstractSolver):
         if form.integral.any():
             highs.run()
             status = highs.getModelStatus()
-            bound = highs.getInfo().mip_dual_bound * form.scaling.objective
+            bound = highs.getInfo().mip_dual_bound * form.scaling.parts[0]
             if not highs.getSolution().value_valid or status in _NO_POINT:
                 return _without_point(status)
             stopped = status in _STOPPED
@@ -58,13 +53,13 @@ class HiGHS(AbstractSolver):
         status, solution = highs.getModelStatus(), highs.getSolution()
         if not solution.value_valid or status in _NO_POINT:
             return _without_point(status)
-        slopes = y = None
+        proof = None
         if solution.dual_valid:
-            slopes, y = form.multipliers(np.array(solution.row_dual))
+            proof = form.multipliers(np.array(solution.row_dual))
         outcome = Outcome.STOPPED if stopped or status in _STOPPED else Outcome.POINT
-        return Answer(outcome, form.x(np.array(solution.col_value)), slopes, y, bound)
+        return Answer(outcome, form.x(np.array(solution.col_value)), proof, bound)
 
-    def _loaded(self, form: LinearForm) -> highspy.Highs:
+    def _loaded(self, form: Form) -> highspy.Highs:
         highs = highspy.Highs()
         options = dict(
             output_flag=False,
@@ -83,7 +78,7 @@ class HiGHS(AbstractSolver):
             len(form.c),
             len(form.M.lower),
             len(form.M.data),
-            COLUMNWISE_NOT,
+            ROWWISE,
             MINIMIZE,
             form.offset,
             form.c,
@@ -111,7 +106,7 @@ def _without_point(status: highspy.HighsModelStatus) -> Answer:
     return Answer(Outcome.STOPPED if status in _STOPPED else Outcome.NO_POINT)
 
 
-def _fix_integers(highs: highspy.Highs, form: LinearForm) -> None:
+def _fix_integers(highs: highspy.Highs, form: Form) -> None:
     """Hold the integers at their rounded values, so that the rest is a linear program."""
     highs.setOptionValue("time_limit", math.inf)
     at = np.flatnonzero(form.integral).astype(np.int32)

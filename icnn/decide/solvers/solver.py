@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from icnn.decide.certificate import Multipliers
 from icnn.decide.program import Program
 
 Array = NDArray[np.float64]
@@ -24,12 +25,11 @@ class Outcome(enum.Enum):
 @final
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A point and its multipliers: ∂f*/∂b of each layer's rows, ∂f*/∂side of each user row."""
+    """A point, in all columns of the program, and what proves it."""
 
     outcome: Outcome
     x: Array | None = None
-    slopes: tuple[Array, ...] | None = None
-    y: Array | None = None
+    proof: Multipliers | None = None
     bound: float | None = None  # for programs with integers only
 
 
