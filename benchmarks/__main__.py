@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = {
     ("fit", "tables"): "benchmarks.tables",
+    ("solve", "crossover"): "benchmarks.crossover",
     ("solve", "overhead"): "benchmarks.overhead",
     ("solve", "sweep"): "benchmarks.sweep",
 }

@@ -81,6 +81,7 @@ def main() -> None:
                 f"{max(gaps):.1e}",
             ]
         )
+    worst = max(float(row[3]) for row in rows[1:])
     write(
         "solve-overhead",
         CLAIM,
@@ -88,8 +89,10 @@ def main() -> None:
         rows,
         records,
         f"Medians of {PRICES} priced rows. The HiGHS run is on plain, unscaled arrays with default "
-        "options; a ratio below 1 means that the scaled form is easier for the simplex method.",
+        "options; a ratio below 1 means that the scaled form is easier for the simplex method. "
+        "The small network is shown for honesty: there Python's own milliseconds weigh more.",
     )
+    assert worst <= 1.3, f"the claim does not hold: {worst}"
 
 
 if __name__ == "__main__":

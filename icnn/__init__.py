@@ -1,34 +1,41 @@
 """icnn: learn the objective, then solve it, with proof."""
 
-from icnn import atoms, datasets, errors, solvers
-from icnn.atoms import Max, PiecewiseLinear
-from icnn.decide.decision import Decision, Status
+from icnn import atoms, datasets, errors, models, sets, solvers
+from icnn.atoms import Max as Max
+from icnn.atoms import PiecewiseLinear as PiecewiseLinear
+from icnn.convert import to_cvxpy
+from icnn.decide.decision import Decision
+from icnn.decide.decision import Status as Status
 from icnn.errors import BadData, ICNNError, NotConvex, NotSolved, NotSupported
 from icnn.learn.ficnn import FICNN
 from icnn.learn.fit import fit
-from icnn.learn.shallow import MaxAffine, ReLUSum
+from icnn.learn.maxaffine import LogSumExp, MaxAffine
+from icnn.learn.picnn import PICNN
+from icnn.learn.relusum import ReLUSum
+from icnn.learn.sum import Sum
 from icnn.learn.surrogate import Surrogate
 from icnn.learn.train import Budget
 from icnn.minimize import maximize, minimize
-from icnn.network import Layer, Network, affine, relu_network
+from icnn.network import Layer as Layer
+from icnn.network import Network, affine, relu_network
+from icnn.prepare import prepare
 from icnn.store import load, save
 
 __all__ = [
     "FICNN",
+    "PICNN",
     "BadData",
     "Budget",
     "Decision",
     "ICNNError",
-    "Layer",
-    "Max",
+    "LogSumExp",
     "MaxAffine",
     "Network",
     "NotConvex",
     "NotSolved",
     "NotSupported",
-    "PiecewiseLinear",
     "ReLUSum",
-    "Status",
+    "Sum",
     "Surrogate",
     "affine",
     "atoms",
@@ -38,7 +45,11 @@ __all__ = [
     "load",
     "maximize",
     "minimize",
+    "models",
+    "prepare",
     "relu_network",
     "save",
+    "sets",
     "solvers",
+    "to_cvxpy",
 ]

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, final
 
 from icnn import commands
 from icnn.errors import BadData, ICNNError, NotSolved
+from icnn.learn.train import Budget
 
 DONE, NO_DECISION, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 ABOUT = """Learn a cost from a table, then minimise it with proof.
@@ -29,7 +30,8 @@ MINIMIZE = """example:
   icnn {} cost.icnn --bound load=0:10 --where "load + 2*speed <= 5" --integer speed
 
 --where takes sums of columns times numbers, compared by <=, >= or == (0 <= a + b <= 5 too);
-names with other characters stand in `backticks`. A concave model is maximised."""
+names with other characters stand in `backticks`. A concave model is maximised.
+A model of a context needs its values: --at wave=2 --at wind=5."""
 
 
 @final
@@ -110,12 +112,12 @@ def _fit_options(command: argparse.ArgumentParser) -> None:
     add("table", metavar="TABLE.csv", help="a table with a header, in UTF-8")
     add("--target", metavar="COL", required=True, help="the column to learn")
     add("--decisions", metavar="A,B,C", help="columns it depends on (default: all numeric ones)")
+    add("--context", metavar="C,D", help="columns it depends on, but nobody decides")
     add("--concave", action="store_true", help="learn a gain to maximise, instead of a cost")
     add(
         "--model",
         choices=commands.MODELS,
-        default="ficnn",
-        help="kind of function (default: ficnn)",
+        help="kind of function (default: ficnn, and picnn with --context)",
     )
     add("--separator", metavar="S", default=",", help="between the fields (default: a comma)")
     add("--out", metavar="MODEL.icnn", required=True, help="the file to write")
@@ -126,7 +128,12 @@ def _fit_options(command: argparse.ArgumentParser) -> None:
 def _training_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--seed", type=_whole, default=0, metavar="N", help="of the training (default: 0)")
-    add("--steps", type=_whole, metavar="N", help="training steps at most (default: 3000)")
+    add(
+        "--steps",
+        type=_whole,
+        metavar="N",
+        help=f"training steps at most (default: {Budget().steps})",
+    )
 
 
 def _minimize_options(command: argparse.ArgumentParser, name: str) -> None:
@@ -142,6 +149,7 @@ def _minimize_options(command: argparse.ArgumentParser, name: str) -> None:
     )
     add("--where", metavar="CONDITION", help='such as "a + 2*b <= 5"', **many)
     add("--integer", metavar="COL", help="a column of whole numbers", **many)
+    add("--at", metavar="COL=VALUE", help="the value of a context column", **many)
     add("--fix", metavar="COL=VALUE", help="hold a column at a value", **many)
     add("--out", metavar="FILE.json", help="write the decision there")
     command.set_defaults(run=commands.minimize, command=name)

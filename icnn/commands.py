@@ -16,21 +16,31 @@ from icnn import report
 from icnn.decide.decision import Decision
 from icnn.decide.sets import Box, fix, index_of, read_bounds
 from icnn.errors import BadData
+from icnn.learn.context import learn_encoder, read_contexts
 from icnn.learn.ficnn import FICNN
 from icnn.learn.fit import fit as learn
-from icnn.learn.shallow import MaxAffine, ReLUSum
+from icnn.learn.maxaffine import MaxAffine
+from icnn.learn.model import AbstractConvexModel
+from icnn.learn.picnn import PICNN
+from icnn.learn.relusum import ReLUSum
 from icnn.learn.surrogate import AbstractSurrogate
 from icnn.learn.table import read_column
 from icnn.learn.train import Budget
-from icnn.minimize import ERRORS
 from icnn.minimize import maximize as greatest
 from icnn.minimize import minimize as least
 from icnn.network import Network
+from icnn.problem import ERRORS
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy.optimize import LinearConstraint
 
-MODELS = {"ficnn": FICNN, "relusum": ReLUSum, "maxaffine": MaxAffine}
+MODELS: dict[str, type[AbstractConvexModel]] = {
+    "ficnn": FICNN,
+    "picnn": PICNN,
+    "relusum": ReLUSum,
+    "maxaffine": MaxAffine,
+}
 T = TypeVar("T")
 
 
@@ -53,17 +63,34 @@ def fit(args: Namespace) -> None:
     _check_out(args.out, args.table)
     budget = _budget(args.steps)
     frame = read_csv(args.table, args.separator)
-    names, left_out = choose(frame, args.target, args.decisions)
+    names, given, left_out = choose(frame, args.target, args.decisions, args.context)
     y = read_column(frame[args.target], f"column {args.target!r}", len(frame))
     if left_out:
         print(left_out)
-    model = MODELS[args.model](len(names))
-    f = learn(model, frame[names], y, seed=args.seed, concave=args.concave, budget=budget)
+    context = frame[given] if given else None
+    model = _model(args.model, len(names), context)
+    options = {"seed": args.seed, "concave": args.concave, "budget": budget}
+    f = learn(model, frame[names], y, context=context, **options)
     save(f, args.out)
     shape = "concave" if f.concave else "convex"
     print(f"Learned {args.target} as a {shape} function from {len(frame)} rows; observed ranges:")
     print(report.ranges(f.columns, Box(f.lower, f.upper)))
-    print(f"R² on the table: {f.score(frame, y):.5f}\nModel: {args.out}")
+    if given:
+        print(f"Context, to be given by --at: {', '.join(given)}")
+    print(f"R² on the table: {f.score(frame, y, context):.5f}\nModel: {args.out}")
+
+
+def _model(name: str | None, n: int, context: pd.DataFrame | None) -> AbstractConvexModel:
+    """The model of this name, wide enough for the decisions and the context."""
+    if context is None:
+        if name == "picnn":
+            raise BadData("--model picnn needs the columns of --context")
+        return MODELS[name or "ficnn"](n)
+    rows = len(context)
+    width = learn_encoder(read_contexts(context, None, rows), np.ones(rows)).width
+    if name in {"ficnn", "relusum"}:
+        raise BadData(f"--model {name} takes no context; use --model picnn or leave --model out")
+    return MODELS[name or "picnn"](n, n_context=width)
 
 
 def minimize(args: Namespace) -> None:
@@ -82,6 +109,7 @@ def minimize(args: Namespace) -> None:
         constraints=task.rows,
         integrality=dict.fromkeys(args.integer, 1),
         fixed=task.fixed,
+        context=task.context or None,
         throw=False,
     )
     try:
@@ -105,6 +133,7 @@ class Task:
     fixed: dict[str, float] = field(default_factory=dict)
     rows: list[LinearConstraint] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)  # the text of each row
+    context: dict[str, str] = field(default_factory=dict)
 
 
 def _task(f: AbstractSurrogate | Network, args: Namespace) -> Task:
@@ -124,7 +153,24 @@ def _task(f: AbstractSurrogate | Network, args: Namespace) -> Task:
     remarks |= dict.fromkeys(fixed, "fixed")
     rows = [_condition(text, columns) for text in args.where]
     texts = [text.strip() for text, row in zip(args.where, rows, strict=True) for _ in row.A]
-    return Task(box, remarks, bounds or None, fixed, rows, texts)
+    return Task(box, remarks, bounds or None, fixed, rows, texts, _context(f, args.at))
+
+
+def _context(f: AbstractSurrogate | Network, texts: Sequence[str]) -> dict[str, str]:
+    """What --at says, one value for each context column of the model."""
+    if not isinstance(f, AbstractSurrogate) or not f.context_columns:
+        if texts:
+            raise BadData(f"--at {texts[0]!r}: the model has no context; leave --at out")
+        return {}
+    columns = f.context_columns
+    given = _by_column(texts, "--at", str.strip, columns=columns)
+    if missing := [name for name in columns if name not in given]:
+        raise BadData(
+            f"the model depends on the context {', '.join(columns)}; "
+            f"add --at {missing[0]}=VALUE for {', '.join(missing)}"
+        )
+    f.at(given)  # a value that it does not know is refused before the rest is read
+    return given
 
 
 def _told(task: Task, decision: Decision, f: AbstractSurrogate | Network) -> str:
@@ -134,13 +180,16 @@ def _told(task: Task, decision: Decision, f: AbstractSurrogate | Network) -> str
         parts.append("The model is concave, so this is its greatest value.")
     if isinstance(f, AbstractSurrogate) and len(task.bounds or ()) < len(f.columns):
         parts.append("Columns without --bound stay in the range observed in the table.")
+    if task.context:
+        told = ", ".join(f"{name} = {value}" for name, value in task.context.items())
+        parts.append(f"At {told}.")
     parts += ["", report.chosen(decision, task.box, task.remarks)]
     if task.conditions:
         parts += ["", report.conditions(decision, task.conditions)]
     if np.isfinite(decision.x).all():
         parts += ["", report.certificate(decision)]
     if decision.success:
-        parts += ["", decision.status.value]
+        parts += ["", decision.message]
     return "\n".join(parts).strip("\n")
 
 

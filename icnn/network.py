@@ -19,8 +19,11 @@ from torch import Tensor
 
 from icnn.atoms import IDENTITY, RELU, AbstractAtom, PiecewiseLinear
 from icnn.errors import BadData, NotConvex
+from icnn.limit import Limit, limit
 
-Edge = tuple[int, Any]  # (index of an earlier layer, weights (rows, units of that layer))
+# (index of an earlier layer, weights (rows, units of that layer)); while a model trains also
+# (index, weights, gate), with a gate (*context, units) >= 0 on those units
+Edge = tuple[Any, ...]
 
 
 @final
@@ -32,6 +35,7 @@ class Layer:
     V: Any  # (*context, rows, n)
     b: Any  # (*context, rows)
     W: tuple[Edge, ...] = ()
+    h: Any = None  # (*context, n), a factor on x while a model trains; a Network folds it into V
 
     @property
     def units(self) -> int:
@@ -53,9 +57,7 @@ class Network:
 
     layers: tuple[Layer, ...]
 
-    __array_ufunc__ = (
-        None  # so that np.float64(2.0) * f comes here instead of making an object array
-    )
+    __array_ufunc__ = None  # np.float64(2.0) * f comes here instead of making an object array
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(_checked(tuple(self.layers))))
@@ -99,9 +101,9 @@ class Network:
         arguments: list[Tensor] = []
         z: list[Tensor] = []
         for layer in self.layers:
-            a = _affine(layer.V, x) + layer.b
-            for source, W in layer.W:
-                a = a + _affine(W, z[source])
+            a = _affine(layer.V, x if layer.h is None else layer.h * x) + layer.b
+            for source, W, *gate in layer.W:
+                a = a + _affine(W, gate[0] * z[source] if gate else z[source])
             arguments.append(a)
             z.append(layer.atom.value(a))
         return [*arguments, z[-1]]
@@ -123,8 +125,8 @@ class Network:
         if other.n != self.n:
             raise BadData(f"cannot add a function of {other.n} inputs to one of {self.n}")
         (*first, f), (*second, g) = with_output(self), with_output(other)
-        moved = [Layer(k.atom, k.V, k.b, _shifted(k.W, len(first))) for k in second]
-        total = Layer(IDENTITY, f.V + g.V, f.b + g.b, f.W + _shifted(g.W, len(first)))
+        moved = [Layer(k.atom, k.V, k.b, shifted(k.W, len(first))) for k in second]
+        total = Layer(IDENTITY, f.V + g.V, f.b + g.b, f.W + shifted(g.W, len(first)))
         return Network((*first, *moved, total))
 
     __radd__ = __add__
@@ -151,6 +153,19 @@ class Network:
 
     def __rsub__(self, other: float) -> Network:
         return -self + other
+
+    def __le__(self, rhs: float) -> Limit:
+        return limit(self, "<=", rhs, concave=False)
+
+    def __ge__(self, rhs: float) -> Limit:
+        return limit(self, ">=", rhs, concave=False)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int | float | np.number):
+            limit(self, "==", other, concave=False)  # says why not
+        return self is other
+
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         shape = " → ".join(str(layer.units) for layer in self.layers)
@@ -197,8 +212,9 @@ def _tensor(value: Any) -> Tensor:
     return torch.from_numpy(np.array(value, dtype=np.float64))
 
 
-def _shifted(edges: tuple[Edge, ...], by: int) -> tuple[Edge, ...]:
-    return tuple((source + by, W) for source, W in edges)
+def shifted(edges: tuple[Edge, ...], by: int) -> tuple[Edge, ...]:
+    """The edges of layers that come to stand `by` places later."""
+    return tuple((source + by, *parts) for source, *parts in edges)
 
 
 def with_output(f: Network) -> tuple[Layer, ...]:
@@ -220,8 +236,8 @@ def _checked(layers: tuple[Layer, ...]) -> list[Layer]:
     done: list[Layer] = []
     is_affine: list[bool] = []
     for k, raw in enumerate(layers):
-        W = tuple((int(source), _tensor(weight)) for source, weight in raw.W)
-        layer = Layer(raw.atom, _tensor(raw.V), _tensor(raw.b), W)
+        W = tuple((int(source), _folded(k, *parts)) for source, *parts in raw.W)
+        layer = Layer(raw.atom, _folded(k, raw.V, raw.h), _tensor(raw.b), W)
         _check_shapes(k, layer, done)
         _check_values(k, layer)
         argument_affine = all(is_affine[source] for source, _ in W)
@@ -236,6 +252,18 @@ def _checked(layers: tuple[Layer, ...]) -> list[Layer]:
     if done[-1].units != 1:
         raise BadData(f"the last layer has {done[-1].units} units; a function has one")
     return done
+
+
+def _folded(k: int, weight: Any, gate: Any = None) -> Tensor:
+    """The weights with the gate of one context multiplied into their columns."""
+    matrix = _tensor(weight)
+    if gate is None:
+        return matrix
+    factor, units = _tensor(gate), tuple(matrix.shape[-1:])
+    if factor.shape != units:
+        place = f"layer {k}: a gate {tuple(factor.shape)} must be {units}"
+        raise BadData(f"{place}; a Network holds one context")
+    return torch.mul(matrix, factor)
 
 
 def _check_shapes(k: int, layer: Layer, done: list[Layer]) -> None:

@@ -1,4 +1,4 @@
-"""sheet: a CSV file becomes a frame, and some of its columns the decisions."""
+"""sheet: a CSV file becomes a frame, and some of its columns the decisions and the context."""
 
 from __future__ import annotations
 
@@ -43,39 +43,63 @@ def read_csv(path: str, separator: str = ",") -> pd.DataFrame:
     return frame
 
 
-def choose(frame: pd.DataFrame, target: str, listed: str | None) -> tuple[list[str], str]:
-    """Names of the decision columns, and a sentence on those left out.
+def choose(
+    frame: pd.DataFrame, target: str, listed: str | None, context: str | None = None
+) -> tuple[list[str], list[str], str]:
+    """Names of the decision and the context columns, and a sentence on those left out.
 
     Args:
         frame: the table.
         target: the column to learn.
-        listed: names between commas; by default every named numeric column but the target.
+        listed: names of decisions between commas; by default every other named numeric column.
+        context: names of what cannot be decided, between commas.
     """
     if target not in frame:
         raise BadData(f"--target: there is no column {target!r} among {_joined(frame)}")
-    others = [str(name) for name in frame if name != target]
+    given = [] if context is None else _listed(frame, target, context, "--context")
+    others = [str(name) for name in frame if name != target and name not in given]
     if listed is not None:
-        names, why = _listed(frame, target, listed), "not listed"
+        names, why = _listed(frame, target, listed, "--decisions"), "not listed"
+        if both := [name for name in names if name in given]:
+            raise BadData(f"column {both[0]!r} is in --decisions and in --context; choose one")
     else:
+        _refuse_spoiled(frame, others)
         names = [name for name in others if frame[name].dtype.kind in "iufb" and _named(name)]
         why = "not numeric or without a name"
         if not names:
             raise BadData(f"no column but the target {target!r} is numeric: {_joined(frame)}")
     left_out = [name for name in others if name not in names]
-    return names, f"Left out ({why}): {_joined(left_out)}." if left_out else ""
+    return names, given, f"Left out ({why}): {_joined(left_out)}." if left_out else ""
 
 
-def _listed(frame: pd.DataFrame, target: str, listed: str) -> list[str]:
+def _refuse_spoiled(frame: pd.DataFrame, names: list[str]) -> None:
+    """A column of numbers with a few cells of text is a mistake, not a column of text."""
+    import pandas as pd
+
+    for name in names:
+        if frame[name].dtype.kind in "iufb":
+            continue
+        text = pd.to_numeric(frame[name], errors="coerce").isna() & frame[name].notna()
+        if 0 < text.sum() < len(frame) / 2:
+            row = int(text.to_numpy().argmax())
+            raise BadData(
+                f"column {name!r}, row {row} (line {row + 2} of the file): "
+                f"{frame[name].iloc[row]!r} is not a number; mend it, or leave the column out "
+                "with --decisions"
+            )
+
+
+def _listed(frame: pd.DataFrame, target: str, listed: str, option: str) -> list[str]:
     names = [name.strip() for name in next(csv.reader([listed], skipinitialspace=True), [])]
     if not names:
-        raise BadData("--decisions names no column; write it as a,b,c")
+        raise BadData(f"{option} names no column; write it as a,b,c")
     for name in names:
         if name == target:
-            raise BadData(f"--decisions: {name!r} is the target; it cannot decide itself")
+            raise BadData(f"{option}: {name!r} is the target; it cannot decide itself")
         if name not in frame:
-            raise BadData(f"--decisions: there is no column {name!r} among {_joined(frame)}")
+            raise BadData(f"{option}: there is no column {name!r} among {_joined(frame)}")
         if names.count(name) > 1:
-            raise BadData(f"--decisions names column {name!r} more than once")
+            raise BadData(f"{option} names column {name!r} more than once")
     return names
 
 

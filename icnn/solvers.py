@@ -1,6 +1,7 @@
 """The menu of solvers: `minimize(f, solver=icnn.solvers.HiGHS(seconds=10))`."""
 
 from icnn.decide.solvers.clarabel import Clarabel
+from icnn.decide.solvers.cvxpy import CVXPY
 from icnn.decide.solvers.highs import HiGHS
 
-__all__ = ["Clarabel", "HiGHS"]
+__all__ = ["CVXPY", "Clarabel", "HiGHS"]

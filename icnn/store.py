@@ -28,20 +28,41 @@ from icnn.atoms import (
     SumSquares,
 )
 from icnn.errors import BadData, NotSupported
+from icnn.learn.context import ContextEncoder
 from icnn.learn.ficnn import FICNN
+from icnn.learn.groupmax import GroupMax
+from icnn.learn.hypericnn import HyperICNN
+from icnn.learn.maxaffine import LogSumExp as SoftMaxAffine
+from icnn.learn.maxaffine import MaxAffine
 from icnn.learn.model import AbstractConvexModel
-from icnn.learn.shallow import MaxAffine, ReLUSum
+from icnn.learn.normterm import NormTerm
+from icnn.learn.picnn import PICNN
+from icnn.learn.quadratic import Quadratic
+from icnn.learn.relusum import ReLUSum
+from icnn.learn.sum import Sum
 from icnn.learn.surrogate import History, Surrogate
 from icnn.network import Layer, Network
 
 FORMAT, VERSION = "icnn", 1
-MODELS: dict[str, type[AbstractConvexModel]] = {m.__name__: m for m in (FICNN, ReLUSum, MaxAffine)}
+_PLAIN = (FICNN, ReLUSum, MaxAffine, SoftMaxAffine, Quadratic, NormTerm, GroupMax)
+MODELS: dict[str, type[AbstractConvexModel]] = {
+    m.__name__: m for m in (*_PLAIN, PICNN, HyperICNN, Sum)
+}
 ATOMS: dict[str, type[AbstractAtom]] = {
     a.__name__: a for a in (PiecewiseLinear, Max, Softplus, LogSumExp, Norm, SumSquares, Huber)
 }
 ARRAYS = ("lower", "upper", "x_mean", "x_scale")
 CURVES = ("step", "train", "validation")
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, zlib.error)
+_UNREADABLE: tuple[type[Exception], ...] = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    OSError,
+    zlib.error,
+)
+_UNREADABLE += (RuntimeError, NotImplementedError)  # an encrypted or a foreign kind of archive
 
 
 def save(value: Surrogate | Network, path: str | os.PathLike[str]) -> None:
@@ -87,7 +108,9 @@ def load(path: str | os.PathLike[str]) -> Any:
         if header["kind"] == "surrogate":
             return _surrogate(header, arrays)
         return _network(header, arrays)
-    except (KeyError, TypeError, RuntimeError, IndexError, AttributeError) as error:
+    except BadData:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError, AttributeError) as error:
         raise BadData(f"{path} is damaged: {error}") from error
 
 
@@ -104,7 +127,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             with np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         header = json.loads(arrays.pop("header").tobytes())
-        if header["format"] != FORMAT or not isinstance(header["version"], int):
+        if header["format"] != FORMAT or type(header["version"]) is not int:
             raise BadData(foreign)
         return header, arrays
     except BadData:
@@ -126,6 +149,10 @@ def _surrogate_parts(s: Surrogate) -> tuple[dict[str, Any], dict[str, Any]]:
         "y": [s.y_mean, s.y_scale],
         "concave": s.concave,
     }
+    if s.encoder is not None:
+        known = [list(c) if c else None for c in s.encoder.categories]
+        header["context"] = {"columns": list(s.encoder.columns), "categories": known}
+        arrays |= {"context/mean": s.encoder.mean, "context/scale": s.encoder.scale}
     if s.history is not None:
         arrays |= {f"history/{name}": getattr(s.history, name) for name in CURVES}
         rest = asdict(s.history)
@@ -134,9 +161,7 @@ def _surrogate_parts(s: Surrogate) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _surrogate(header: dict[str, Any], arrays: dict[str, Any]) -> Surrogate:
-    if header["model"] not in MODELS:
-        raise BadData(f"the file holds a {header['model']}, which this icnn does not know")
-    model = MODELS[header["model"]](**header["config"]).double()
+    model = build(header["model"], header["config"]).double()
     model.load_state_dict(
         {k.removeprefix("model/"): torch.from_numpy(v) for k, v in arrays.items() if "model/" in k}
     )
@@ -151,9 +176,27 @@ def _surrogate(header: dict[str, Any], arrays: dict[str, Any]) -> Surrogate:
         y_mean=header["y"][0],
         y_scale=header["y"][1],
         concave=header["concave"],
+        encoder=_encoder(header, arrays),
         history=history,
         **{name: arrays[name] for name in ARRAYS},
     )
+
+
+def build(name: str, config: dict[str, Any]) -> AbstractConvexModel:
+    """A model of this class and configuration, with its initial values."""
+    if name not in MODELS:
+        raise BadData(f"the file holds a {name}, which this icnn does not know")
+    if name == Sum.__name__:
+        return Sum(*(build(term["model"], term["config"]) for term in config["terms"]))
+    return MODELS[name](**config)
+
+
+def _encoder(header: dict[str, Any], arrays: dict[str, Any]) -> ContextEncoder | None:
+    if "context" not in header:
+        return None
+    known = tuple(tuple(c) if c else None for c in header["context"]["categories"])
+    columns = tuple(header["context"]["columns"])
+    return ContextEncoder(columns, known, arrays["context/mean"], arrays["context/scale"])
 
 
 def _network_parts(f: Network) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 import icnn
-from icnn import Max
+from icnn.atoms import Max
 
 
 def exact(f, x):

@@ -8,18 +8,29 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "icnn"
-FOUNDATION = [{"errors"}, {"atoms", "datasets", "where", "sheet"}, {"network"}]
-MODELS = {"learn.ficnn", "learn.shallow"}  # a new model is one new file
+FOUNDATION = [{"errors"}, {"atoms", "datasets", "limit", "where", "sheet"}, {"network"}]
+MODELS = {  # a new model is one new file
+    "learn.ficnn",
+    "learn.groupmax",
+    "learn.hypericnn",
+    "learn.maxaffine",
+    "learn.normterm",
+    "learn.picnn",
+    "learn.quadratic",
+    "learn.relusum",
+    "learn.sum",
+}
 LEARN = [
     {"learn.weights", "learn.table"},
-    {"learn.model"},
+    {"learn.model", "learn.path", "learn.context"},
     {"learn.train", "learn.surrogate", *MODELS},
     {"learn.fit"},
 ]
 DECIDE = [
     {"decide.cones"},
     {"decide.epigraph", "decide.sets"},
-    {"decide.program"},
+    {"decide.program", "decide.shapes"},
+    {"decide.assemble"},
     {"decide.certificate", "decide.scaling", "decide.diagnose"},
     {"decide.form"},
     {"decide.decision", "decide.solvers"},
@@ -27,7 +38,8 @@ DECIDE = [
     {"decide.solve"},
 ]
 ROOF = [
-    {"solvers", "minimize", "store", "convert"},
+    {"problem"},
+    {"models", "sets", "solvers", "minimize", "prepare", "store", "convert"},
     {"plot", "report"},
     {"demo"},
     {"commands"},

@@ -46,7 +46,7 @@ def active_slopes(p, x):
 
 def bound(p, slopes, y):
     m = certificate.lagrangian(p, Multipliers((tuple(slopes),), y, np.empty(0), ()))
-    return certificate.least(m, p.finite.lower, p.finite.upper)[0]
+    return certificate.least(m, p.finite.lower, p.finite.upper)
 
 
 def networks(r, count):

@@ -10,7 +10,8 @@ from laws import assert_certified, assert_equivariant, assert_feasible, largest_
 from zoo import NETWORKS, SETS, draw, sets
 
 import icnn
-from icnn import Max, Status
+from icnn import Status
+from icnn.atoms import Max
 
 REFUSED = ("infeasible", "infeasible_or_unbounded", "unbounded")
 pairs = [

@@ -6,9 +6,10 @@ import sys
 import icnn
 
 NAMES = """
-BadData Budget Decision FICNN ICNNError Layer Max MaxAffine Network NotConvex
-NotSolved NotSupported PiecewiseLinear ReLUSum Status Surrogate affine atoms datasets
-errors fit load maximize minimize relu_network save solvers
+FICNN PICNN BadData Budget Decision ICNNError LogSumExp MaxAffine Network
+NotConvex NotSolved NotSupported ReLUSum Sum Surrogate affine atoms datasets
+errors fit load maximize minimize models prepare relu_network save
+sets solvers to_cvxpy
 """
 
 

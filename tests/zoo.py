@@ -8,7 +8,8 @@ from scipy.optimize import LinearConstraint
 from scipy.sparse import csr_matrix
 
 import icnn
-from icnn import ABS, IDENTITY, RELU, Layer, Max, Network, PiecewiseLinear
+from icnn import Layer, Network, models
+from icnn.atoms import ABS, IDENTITY, RELU, Max, PiecewiseLinear
 
 HINGE = PiecewiseLinear(((0.0, 0.0), (0.5, -0.25), (2.0, -2.5)))
 VALLEY = PiecewiseLinear(((-1.5, 0.3), (-0.2, 0.1), (0.7, 0.4), (3.0, -2.0)))
@@ -112,7 +113,9 @@ NETWORKS = {
     "relu-2-8-8": _relu(2, (8, 8), 2),
     "relu-3-6-5-4": _relu(3, (6, 5, 4), 3),
     "relu-5-16-16": _relu(5, (16, 16), 4),
-    "leaky": _built(2, (icnn.leaky_relu(0.1), icnn.leaky_relu(0.1), IDENTITY), (6, 5, 1)),
+    "leaky": _built(
+        2, (icnn.atoms.leaky_relu(0.1), icnn.atoms.leaky_relu(0.1), IDENTITY), (6, 5, 1)
+    ),
     "abs": _built(2, (ABS, RELU, IDENTITY), (6, 4, 1)),
     "abs-3": _built(3, (ABS, IDENTITY), (7, 1)),
     "pieces": _built(2, (VALLEY, HINGE, IDENTITY), (5, 4, 1)),
@@ -146,6 +149,7 @@ NETWORKS = {
     "trained-max": Item(lambda: fitted("max-affine").at()),
 }
 
+KINDS = ("diagonal", "low_rank", "full")
 POSITIVITIES = ("softplus", "square", "exp", "projection")
 MODELS = {
     **{f"ficnn-{p}": lambda p=p: icnn.FICNN(2, (12, 12), positivity=p) for p in POSITIVITIES},
@@ -156,6 +160,52 @@ MODELS = {
     "ficnn-linear": lambda: icnn.FICNN(2, ()),
     "sum-abs": lambda: icnn.ReLUSum(2, 12, "abs"),
     "max-affine": lambda: icnn.MaxAffine(2, 12),
+    "ficnn-smooth": lambda: icnn.FICNN(2, (8, 8), "softplus"),
+    "ficnn-monotone": lambda: icnn.FICNN(2, (8, 8), monotone=(1, -1)),
+    "ficnn-half-monotone": lambda: icnn.FICNN(2, (8,), positivity="projection", monotone=(0, 1)),
+    "sum-smooth": lambda: icnn.ReLUSum(2, 12, "softplus"),
+    "log-sum-exp": lambda: icnn.LogSumExp(2, 12),
+    **{f"quadratic-{kind}": lambda kind=kind: models.Quadratic(2, kind) for kind in KINDS},
+    "norm": lambda: models.NormTerm(2, 3),
+    "group-max": lambda: models.GroupMax(2, (6, 5)),
+    "group-max-3": lambda: models.GroupMax(2, (4,), 3, positivity="exp"),
+    "terms": lambda: icnn.Sum(icnn.FICNN(2, (8,)), models.Quadratic(2), models.NormTerm(2, 1, 3)),
+}
+ACTIVATIONS = {
+    "relu": (8, 6),
+    "leaky_relu": (8, 6),
+    "softplus": (8, 6),
+    "identity": (4,),
+    "abs": (8,),
+}
+CONTEXT_MODELS = {  # of two inputs and three context numbers
+    **{
+        f"picnn-{p}": lambda p=p: icnn.PICNN(2, 3, (8, 6), (5,), positivity=p) for p in POSITIVITIES
+    },
+    **{
+        f"picnn-{a}-units": lambda a=a, h=h: icnn.PICNN(2, 3, h, (5,), a)
+        for a, h in ACTIVATIONS.items()
+    },
+    "picnn-linear": lambda: icnn.PICNN(2, 3, (), ()),
+    "picnn-deep": lambda: icnn.PICNN(2, 3, (5, 4, 3), (6, 5)),
+    "picnn-monotone": lambda: icnn.PICNN(2, 3, (8, 6), (5,), monotone=(1, -1)),
+    **{
+        f"hyper-{p}": lambda p=p: models.HyperICNN(2, 3, (6, 5), (7,), positivity=p)
+        for p in POSITIVITIES
+    },
+    **{
+        f"hyper-{a}-units": lambda a=a, h=h: models.HyperICNN(2, 3, h, (5,), a)
+        for a, h in ACTIVATIONS.items()
+    },
+    "max-affine": lambda: icnn.MaxAffine(2, 9, n_context=3, context_hidden=(6,)),
+    "max-affine-straight": lambda: icnn.MaxAffine(2, 9, n_context=3, context_hidden=()),
+    "log-sum-exp": lambda: icnn.LogSumExp(2, 9, 0.5, n_context=3),
+    **{f"quadratic-{k}": lambda k=k: models.Quadratic(2, k, 2, n_context=3) for k in KINDS},
+    "norm": lambda: models.NormTerm(2, 3, 1, n_context=3, context_hidden=(4,)),
+    "group-max": lambda: models.GroupMax(2, (6, 5), n_context=3),
+    "terms": lambda: icnn.Sum(
+        icnn.Sum(icnn.PICNN(2, 3, (5,), (4,)), models.Quadratic(2)), models.NormTerm(2, n_context=3)
+    ),
 }
 
 

@@ -11,7 +11,11 @@ Array = NDArray[np.float64]
 
 
 class Tilt(NamedTuple):
-    """Slopes that are admissible: lam * atom(a) >= slopes @ a - cost - loose @ |a| for every a."""
+    """Slopes that are admissible: lam * atom(a) >= slopes @ a - cost - loose @ |a| for every a.
+
+    The true lam lies within a factor 1 ± gamma of the given one. Slopes belong to the least lam, so
+    that what is missing is a non-negative multiple of the atom: `loose` covers its negative part.
+    """
 
     slopes: Array  # (rows,)
     cost: Array  # (units,)
@@ -21,7 +25,8 @@ class Tilt(NamedTuple):
 class AbstractAtom(abc.ABC):
     """A convex function from `group` rows to one unit, applied to each group of a layer.
 
-    `lip` and `at_zero` bound it: |atom(a)| <= lip * sum(|a|) + at_zero.
+    `lip` and `at_zero` bound it: |atom(a)| <= lip * sum(|a|) + at_zero; and below, where it is not
+    `nonnegative`, it is >= -lip * sum(max(-a, 0)) - at_zero if it is nondecreasing.
     """
 
     @property
@@ -33,6 +38,11 @@ class AbstractAtom(abc.ABC):
     @abc.abstractmethod
     def nondecreasing(self) -> bool:
         """Whether a convex argument keeps the result convex."""
+
+    @property
+    @abc.abstractmethod
+    def nonnegative(self) -> bool:
+        """Whether no value is below zero."""
 
     @property
     @abc.abstractmethod

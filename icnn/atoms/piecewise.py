@@ -39,7 +39,16 @@ class PiecewiseLinear(AbstractAtom):
 
     @property
     def is_affine(self) -> bool:
+        """Whether one piece is all."""
         return len(self.pieces) == 1
+
+    @property
+    def nonnegative(self) -> bool:
+        s, t = np.array(self.pieces).T
+        if s[0] > 0 or s[-1] < 0:
+            return False
+        turns = np.append(-np.diff(t) / np.diff(s), 0.0)
+        return bool((np.multiply.outer(turns, s) + t).max(1).min() >= 0)
 
     @property
     def lip(self) -> float:
@@ -59,7 +68,8 @@ class PiecewiseLinear(AbstractAtom):
     def tilt(self, slopes: Array, lam: Array, gamma: float) -> Tilt:
         s, t = np.array(self.pieces).T
         if self.is_affine:
-            return Tilt(lam * s, -lam * t, gamma * lam * abs(s[0]) + gamma * lam * (t[0] != 0))
+            least, missing = lam * (1 - gamma), 2 * gamma * lam
+            return Tilt(least * s, missing * abs(t[0]) - least * t, missing * abs(s[0]))
         low, high = (
             lam * s[0] * (1 + np.sign(s[0]) * gamma),
             lam * s[-1] * (1 - np.sign(s[-1]) * gamma),
@@ -102,6 +112,10 @@ class Max(AbstractAtom):
         return True
 
     @property
+    def nonnegative(self) -> bool:
+        return False
+
+    @property
     def lip(self) -> float:
         return 1.0
 
@@ -116,8 +130,10 @@ class Max(AbstractAtom):
         u = np.clip(slopes, 0, None).reshape(-1, self.size)
         total = u.sum(1)
         u[total <= 0, 0] = 1.0
-        u *= (lam / np.where(total > 0, total, 1.0))[:, None]
-        return Tilt(u.ravel(), np.zeros_like(lam), 2 * gamma * u.ravel())
+        least = lam * (1 - gamma - self.size * 2.0**-50)
+        u *= (least / np.where(total > 0, total, 1.0))[:, None]
+        missing = 2 * gamma + self.size * 2.0**-48
+        return Tilt(u.ravel(), np.zeros_like(lam), missing * u.ravel())
 
 
 def _upper_envelope(pieces: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -33,6 +33,10 @@ class Softplus(AbstractAtom):
         return True
 
     @property
+    def nonnegative(self) -> bool:
+        return True
+
+    @property
     def lip(self) -> float:
         return 1.0
 
@@ -41,7 +45,7 @@ class Softplus(AbstractAtom):
         return math.log(2.0)
 
     def value(self, a: Tensor) -> Tensor:
-        return F.softplus(a)
+        return torch.logaddexp(a, torch.zeros_like(a))  # F.softplus is a beyond 20
 
     def tilt(self, slopes: Array, lam: Array, gamma: float) -> Tilt:
         least = lam * (1 - gamma)
@@ -73,6 +77,10 @@ class LogSumExp(AbstractAtom):
         return True
 
     @property
+    def nonnegative(self) -> bool:
+        return False
+
+    @property
     def lip(self) -> float:
         return 1.0
 
@@ -91,8 +99,8 @@ class LogSumExp(AbstractAtom):
         least = lam * (1 - gamma)
         cost = self.temperature * least * _xlogx(share).sum(1)
         cost += 4 * ULPS * self.temperature * least * self.size
-        u = (share * lam[:, None]).ravel()
-        return Tilt(u, cost, (2 * gamma + ULPS) * u)
+        u = (share * (least * (1 - self.size * ULPS))[:, None]).ravel()
+        return Tilt(u, cost, (2 * gamma + 4 * self.size * ULPS) * u)
 
 
 @final
@@ -112,6 +120,10 @@ class Norm(AbstractAtom):
     @property
     def nondecreasing(self) -> bool:
         return False
+
+    @property
+    def nonnegative(self) -> bool:
+        return True
 
     @property
     def lip(self) -> float:
@@ -152,6 +164,10 @@ class SumSquares(AbstractAtom):
         return False
 
     @property
+    def nonnegative(self) -> bool:
+        return True
+
+    @property
     def lip(self) -> float:
         return math.inf
 
@@ -187,6 +203,10 @@ class Huber(AbstractAtom):
     @property
     def nondecreasing(self) -> bool:
         return False
+
+    @property
+    def nonnegative(self) -> bool:
+        return True
 
     @property
     def lip(self) -> float:

@@ -79,14 +79,16 @@ def minorant(
         wanted = np.nan_to_num(slopes[k], nan=0.0, posinf=0.0, neginf=0.0)
         tilt = line.atom.tilt(wanted, lam[k], 0.0 if exact else g)
         u = tilt.slopes
-        spill = tilt.loose + _times(line.atom.lip, np.repeat(slack[k], line.atom.group))
+        passed = not line.atom.nonnegative  # only a negative part can cost anything
+        slip = line.atom.lip * np.repeat(slack[k], line.atom.group) if passed else 0.0
+        spill = tilt.loose + slip
         error += (g * np.abs(u) + spill) @ np.abs(line.V)
         r += u @ line.V
         if not exact:
             parts += [u * line.b, -tilt.cost]
             error_c += float((2 * ROUNDOFF * np.abs(u) + spill) @ np.abs(line.b))
             error_c += 2 * ROUNDOFF * float(np.abs(tilt.cost).sum())
-            error_c += float(slack[k].sum()) * line.atom.at_zero
+            error_c += float(slack[k].sum()) * line.atom.at_zero * passed
         for source, W in line.W:
             lam[source] += u @ W
             slack[source] += spill @ W
@@ -144,8 +146,13 @@ def _with_rows(m: Minorant, program: Program, y: Array, g: float) -> Minorant:
     )
 
 
-def least(m: Minorant, lower: Array, upper: Array) -> tuple[float, float]:
-    """A number that the minorant does not fall below on the box, and the rounding taken off it.
+def bound(program: Program, proof: Multipliers) -> float:
+    """The lower bound of f on the feasible set that these multipliers prove."""
+    return least(lagrangian(program, proof), program.finite.lower, program.finite.upper)
+
+
+def least(m: Minorant, lower: Array, upper: Array) -> float:
+    """A number that the minorant does not fall below on the box.
 
     It is −∞ where a column has no end and the minorant does not vanish.
     """
@@ -154,13 +161,8 @@ def least(m: Minorant, lower: Array, upper: Array) -> tuple[float, float]:
         ends = np.where(m.slope == 0, 0.0, ends)
         reach = np.where(m.error > 0, m.error * np.maximum(np.abs(lower), np.abs(upper)), 0.0)
     if not (np.isfinite(ends).all() and np.isfinite(reach).all()):
-        return -np.inf, 0.0
+        return -np.inf
     total = math.fsum([m.offset, *ends])
     error = m.error_offset + float(reach.sum()) + 2 * ROUNDOFF * float(np.abs(ends).sum())
     error = error * (1 + 1e-9) + 4 * ROUNDOFF * (abs(m.constant) + abs(m.offset) + abs(total))
-    return m.constant + total - error, error
-
-
-def _times(lip: float, slack: Array) -> Array:
-    """lip * slack, with 0 for no slack under an atom that is not Lipschitz."""
-    return np.where(slack > 0, lip * np.where(slack > 0, slack, 1.0), 0.0)
+    return m.constant + total - error

@@ -50,15 +50,24 @@ class Cone:
         low, high = np.full(len(self.b), -np.inf), np.full(len(self.b), np.inf)
         if self.kind is Kind.EXPONENTIAL:
             low[1:] = 0.0
+            w, most = self._most(2, lower, upper), self._most(1, lower, upper)
+            least = -Cone(self.kind, -self.A, -self.b)._most(1, lower, upper)
+            if 0 < w < np.inf:  # u ≤ v log(w / v), greatest at v = w / e
+                v = float(np.clip(w / np.e, max(least, 1e-300), max(most, 1e-300)))
+                high[0] = v * np.log(w / v) + 1e-9 * (v + abs(v * np.log(w / v)))
             return low - self.b, high - self.b
         low[0] = 0.0
-        A = self.A[[0]].toarray()[0]
+        reach = max(self._most(0, lower, upper), 0.0)
+        low[1:], high[1:] = -reach, reach
+        return low - self.b, high - self.b
+
+    def _most(self, row: int, lower: Array, upper: Array) -> float:
+        """An upper bound of one row A x + b over the box."""
+        A = self.A[[row]].toarray()[0]
         with np.errstate(invalid="ignore"):
             ends = np.where(A == 0, 0.0, np.maximum(A * lower, A * upper))
-        top = float(ends.sum() + self.b[0])
-        reach = top + ULPS * float(np.abs(ends).sum() + abs(self.b[0]))
-        low[1:], high[1:] = -max(reach, 0.0), max(reach, 0.0)
-        return low - self.b, high - self.b
+        size = float(np.abs(ends).sum() + abs(self.b[row]))
+        return float(ends.sum() + self.b[row]) + ULPS * size
 
     def miss(self, x: Array, size: Array) -> float:
         """How far x is from the cone, relative to its rows when each column has this size."""

@@ -29,10 +29,10 @@ MISFIT = 1e-9
 STEEP = 1e6
 
 
-def nearest_point(program: Program) -> tuple[Array, Array]:
-    """The point of the box that misses the rows least in total, and its miss of each row.
+def nearest_point(program: Program) -> tuple[Array, Array, NDArray[np.intp]]:
+    """The point of the box that misses the rows least, its misses, and the rows that resist.
 
-    Misses are relative to the row's size over the reach of x.
+    Misses (m,) are relative to the row's size over the reach of x.
     """
     from scipy.optimize import linprog
 
@@ -52,20 +52,26 @@ def nearest_point(program: Program) -> tuple[Array, Array]:
         A_ub=np.block([[-A, -slack], [A, -slack]])[kept],
         b_ub=at_most[kept],
         bounds=[*zip(*ends, strict=True), *[(0, None)] * m],
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    return centre + step * result.x[: program.n], result.x[program.n :]
+    resisting = np.flatnonzero(kept)[np.abs(result.ineqlin.marginals) > MISFIT]
+    return centre + step * result.x[: program.n], result.x[program.n :], np.unique(resisting % m)
 
 
 def infeasibility(program: Program) -> str | None:
     """A sentence on the rows that cannot be met; None if the rows and bounds have a point."""
-    _, miss = nearest_point(program)
-    if miss.max(initial=0.0) > MISFIT:
-        rows = ", ".join(str(i) for i in np.flatnonzero(miss > MISFIT)[:5])
-        return (
-            "The bounds and constraint rows contradict each other: the point that misses them "
-            f"least still misses row {rows}. Loosen that row, or the bounds."
-        )
-    return None
+    _, miss, resisting = nearest_point(program)
+    if miss.max(initial=0.0) <= MISFIT:
+        return None
+    named = program.named_rows
+    rows = [str(i) for i in resisting if named is None or i < named]
+    which = f"row {', '.join(rows[:5])}" if len(rows) == 1 else f"rows {', '.join(rows[:5])}"
+    if not rows:
+        return "The bounds and the sets contradict each other: no point lies in all of them."
+    return (
+        "The bounds and constraint rows contradict each other: the point that misses them "
+        f"least still misses {which}. Loosen one of them, or the bounds."
+    )
 
 
 def recession(program: Program) -> Program:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -18,6 +18,7 @@ from icnn.network import Network, with_output
 
 Array = NDArray[np.float64]
 SAMPLES = 32
+FAR = 1e4  # kink distances: an end beyond sets no scale, and its rounding would cost too much
 
 
 @final
@@ -65,10 +66,11 @@ class Part:
 @final
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """function(x) ≤ limit, for a convex function."""
+    """function(x) ≤ limit, for a convex function; sign −1 where it stands for a concave one ≥."""
 
     function: Network
     limit: float
+    sign: float = 1.0
 
 
 @final
@@ -86,6 +88,7 @@ class Program:
     columns: tuple[str, ...]
     cones: tuple[Cone, ...] = ()
     learned: tuple[Learned, ...] = ()
+    named_rows: int | None = None  # the user's own come first; None: all of them
 
     @property
     def n(self) -> int:
@@ -124,28 +127,44 @@ class Program:
         return implied(self.box, self.rows, self.cones)
 
     @cached_property
+    def kinks(self) -> tuple[Array, Array]:
+        """A point amid the kinks of the first layers, and how far it is to them, (n,) each."""
+        layers = with_output(self.objective)
+        hidden = [k for k in layers[:-1] if not k.W] or list(layers)
+        V = np.vstack([layer.V.numpy() for layer in hidden])
+        b = np.concatenate([layer.b.numpy() for layer in hidden])
+        x = np.linalg.lstsq(V, -b, rcond=1e-10)[0]
+        x = np.clip(x, self.finite.lower, self.finite.upper)
+        away, size = np.abs(V @ x + b), np.abs(V).max(0)
+        away = away[away > 1e-9 * (np.abs(V) @ np.abs(x) + np.abs(b))]  # the rest are met exactly
+        away = away if len(away) else np.abs(b[b != 0])
+        typical = np.median(away) if len(away) else 1.0
+        return x, np.asarray(np.divide(typical, size, out=np.ones(self.n), where=size > 0))
+
+    @cached_property
+    def far(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether a column's lower and upper end lie far beyond the kinks, (n,) bool each."""
+        x, kink = self.kinks
+        return self.finite.lower < x - FAR * kink, self.finite.upper > x + FAR * kink
+
+    @cached_property
     def reach(self) -> tuple[Array, Array]:
         """Centre and half-width of each column, (n,) each: from its bounds, else from the kinks."""
         lower, upper = self.finite.lower, self.finite.upper
-        bounded = np.isfinite(lower) & np.isfinite(upper)
-        anchor = np.clip(0.0, lower, upper)
+        x, kink = self.kinks
+        near = ~(self.far[0] | self.far[1])
         with np.errstate(invalid="ignore"):
-            centre = np.where(bounded, lower + (upper - lower) / 2, anchor)
-            half = np.where(bounded, (upper - lower) / 2, self._kink_distance(anchor))
-        given = np.isfinite(self.box.lower) & np.isfinite(self.box.upper)
-        held = bounded & ~given & (half <= 1e-8 * np.abs(centre))  # by an equality row
-        half = np.where(held, 0.0, half)
-        return centre, half
+            centre = np.where(near, lower + (upper - lower) / 2, x)
+            half = np.where(near, (upper - lower) / 2, 10 * kink)
+        held = near & (half <= 1e-10 * np.abs(centre))  # by bounds or by an equality row
+        return centre, np.where(held, 0.0, half)
 
-    def _kink_distance(self, x: Array) -> Array:
-        """How far each column must move, typically, to pass a kink: a length in its own units."""
-        layers = with_output(self.objective)
-        hidden = layers[:-1] or layers
-        V = np.vstack([layer.V.numpy() for layer in hidden])
-        b = np.concatenate([layer.b.numpy() for layer in hidden]) + V @ x
-        size = np.abs(V).max(0)
-        typical = np.median(np.abs(b[b != 0])) if b.any() else 1.0
-        return np.asarray(np.divide(typical, size, out=np.ones(self.n), where=size > 0))
+    @cached_property
+    def opened(self) -> Program:
+        """The same program without the ends that are far: what a solver is asked first."""
+        down, up = self.far
+        box = Box(np.where(down, -np.inf, self.box.lower), np.where(up, np.inf, self.box.upper))
+        return replace(self, box=box)
 
     @cached_property
     def samples(self) -> Array:

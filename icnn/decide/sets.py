@@ -14,6 +14,7 @@ from icnn.decide.cones import Cone
 from icnn.errors import BadData, NotSupported
 
 Array = NDArray[np.float64]
+PASSES = 10
 WIDER = 1e-12  # of the terms of a row: more than the rounding of any row of a thousand columns
 
 
@@ -58,7 +59,7 @@ def read_bounds(bounds: Any, columns: Sequence[str], default: Box) -> Box:
             for pair, name in zip(pairs, columns, strict=True)
         ]
         lower, upper = (np.array(side) for side in zip(*ends, strict=True))
-    return _checked(Box(lower, upper), columns)
+    return _checked(Box(_ended(lower), _ended(upper)), columns)
 
 
 def fix(box: Box, fixed: Mapping[str, float] | None, columns: Sequence[str]) -> Box:
@@ -121,18 +122,20 @@ def whole(box: Box, integral: NDArray[np.bool_]) -> Box:
 
 
 def implied(box: Box, rows: Rows, cones: Sequence[Cone] = ()) -> Box:
-    """Finite bounds that rows and cones imply, a hair wider against rounding."""
+    """Bounds that rows and cones imply, a hair wider against rounding."""
     lower, upper = box.lower.copy(), box.upper.copy()
-    if np.isfinite(lower).all() and np.isfinite(upper).all():
+    if not cones and not len(rows.lower):
         return box
     A = sp.csr_array(sp.vstack([rows.A, *(cone.A for cone in cones)])) if cones else rows.A
-    for _ in range(3):
+    for _ in range(PASSES):
+        before = lower.copy(), upper.copy()
         sides = [(rows.lower, rows.upper), *(c.sides(lower, upper) for c in cones)]
         low, high = (np.concatenate(part) for part in zip(*sides, strict=True))
-        for i in range(A.shape[0]):
-            at = slice(*A.indptr[i : i + 2])
-            _tighten(A.data[at], A.indices[at], (low[i], high[i]), lower, upper)
-    return Box(lower, upper)
+        _tighten(A, low, high, lower, upper)
+        if np.array_equal(before, (lower, upper)):
+            break
+    crossed = lower > upper  # nothing is feasible: whoever looks for a point will say so
+    return Box(np.where(crossed, box.lower, lower), np.where(crossed, box.upper, upper))
 
 
 def index_of(name: str, columns: Sequence[str], where: str) -> int:
@@ -142,20 +145,28 @@ def index_of(name: str, columns: Sequence[str], where: str) -> int:
     return list(columns).index(name)
 
 
-def _tighten(a: Array, at: Any, sides: tuple[float, float], lower: Array, upper: Array) -> None:
-    """One row's implied bounds on its infinite columns, written into `lower` and `upper`."""
-    low, high = np.minimum(a * lower[at], a * upper[at]), np.maximum(a * lower[at], a * upper[at])
-    for k in np.flatnonzero(~(np.isfinite(lower[at]) & np.isfinite(upper[at]))):
-        others = np.arange(len(a)) != k
-        rest = np.stack([high[others], low[others]])
-        ends = (np.array(sides) - rest.sum(1)) / a[k]
-        wider = WIDER * (np.abs(sides) + np.abs(rest).sum(1)) / abs(a[k])  # covers cancellation
-        ends, wider = (ends[::-1], wider[::-1]) if a[k] < 0 else (ends, wider)
-        j = at[k]
-        if not np.isfinite(lower[j]) and np.isfinite(ends[0]):
-            lower[j] = ends[0] - wider[0]
-        if not np.isfinite(upper[j]) and np.isfinite(ends[1]):
-            upper[j] = ends[1] + wider[1]
+def _tighten(A: Any, row_lower: Array, row_upper: Array, lower: Array, upper: Array) -> None:
+    """What each row implies for each of its columns, written into `lower` and `upper`."""
+    a, at = A.data, A.indices
+    row = np.repeat(np.arange(A.shape[0]), np.diff(A.indptr))
+    with np.errstate(invalid="ignore"):
+        products = np.stack([a * lower[at], a * upper[at]])
+    terms = np.sort(np.where(a == 0, 0.0, products), axis=0)  # least, greatest
+    a = np.where(a == 0, np.nan, a)  # says nothing about its column
+    ends, wider = [], []
+    for side, term in ((row_lower, terms[1]), (row_upper, terms[0])):
+        infinite = ~np.isfinite(term)
+        value = np.where(infinite, 0.0, term)
+        rest = np.bincount(row, value, A.shape[0])[row] - value
+        size = np.bincount(row, np.abs(value), A.shape[0]) + np.abs(side)
+        open_others = np.bincount(row, infinite, A.shape[0])[row] - infinite
+        ends.append(np.where(open_others > 0, np.nan, (side[row] - rest) / a))
+        wider.append(WIDER * size[row] / np.abs(a))  # covers cancellation
+    for k, (end, margin) in enumerate(zip(ends, wider, strict=True)):
+        end = np.where(np.isfinite(end), end, np.nan)
+        below = (a > 0) == (k == 0)  # the row's lower side bounds x from below where a > 0
+        for mask, bound, pick, sign in ((below, lower, np.fmax, -1), (~below, upper, np.fmin, 1)):
+            pick.at(bound, at[mask], (end + sign * margin)[mask])
 
 
 def _rows_of(k: int, constraint: Any, columns: Sequence[str]) -> Rows:
@@ -184,6 +195,11 @@ def _rows_of(k: int, constraint: Any, columns: Sequence[str]) -> Rows:
             f"constraint {k}, row {i}: no number lies between {lower[i]:g} and {upper[i]:g}"
         )
     return Rows(A, np.array(lower), np.array(upper))
+
+
+def _ended(ends: Array) -> Array:
+    """Ends of 1e20 and more are no ends, as in every LP solver."""
+    return np.where(np.abs(ends) >= 1e20, np.copysign(np.inf, ends), ends)
 
 
 def _checked(box: Box, columns: Sequence[str]) -> Box:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from icnn.decide.decision import Decision, Status, decide_status, failed, judge
+from icnn.decide import certificate
+from icnn.decide.decision import (
+    TOLERANCE,
+    Decision,
+    Status,
+    decide_status,
+    failed,
+    judge,
+    violation_of,
+)
 from icnn.decide.diagnose import direction_sentence, infeasibility, nearest_point, recession
 from icnn.decide.growth import bound_without_ends
 from icnn.decide.program import Program
@@ -15,9 +25,13 @@ from icnn.decide.solvers import pick
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
 from icnn.errors import NotSupported
 
+BEYOND = 1e3  # ranges of f: a certified bound so far above means that nothing is feasible
 
-def solve(program: Program, solver: AbstractSolver | None = None) -> Decision:
-    """The judged decision of a program.
+
+def solve(
+    program: Program, solver: AbstractSolver | None = None, start: Any = None
+) -> tuple[Decision, Any]:
+    """The judged decision of a program, and the solver's state for a similar program.
 
     Raises:
         NotSupported: the solver refuses the program, in words.
@@ -25,29 +39,38 @@ def solve(program: Program, solver: AbstractSolver | None = None) -> Decision:
     began = time.perf_counter()
     if solver is not None and not isinstance(solver, AbstractSolver):
         raise NotSupported(f"solver is an object such as icnn.solvers.HiGHS(), not {solver!r}")
-    solver = solver or pick(program)
-    reason = solver.refusal(program)
-    if reason is not None:
+    if solver is None:
+        solver = pick(program)
+    elif (reason := solver.refusal(program)) is not None:
         raise NotSupported(reason)
     empty = program.box.lower > program.box.upper
     if empty.any():
-        names = ", ".join(np.array(program.columns)[empty])
+        names = ", ".join(np.array(program.columns)[empty[: len(program.columns)]])
         message = f"{Status.INFEASIBLE.value} No whole number lies between the bounds of {names}."
-        return failed(
-            program, Status.INFEASIBLE, message, solver=type(solver).__name__, seconds=0.0
-        )
-    answer = solver.solve(program)
+        name = type(solver).__name__
+        return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0), None
+    answer = _asked(program, solver, start)
     if answer.outcome is Outcome.NO_POINT:
         decision = _explained(program, solver)
     else:
-        decision = _judged(program, solver, answer)
-    return replace(decision, seconds=time.perf_counter() - began)
+        decision = _judged(program, solver, answer, began + solver.seconds)
+    return replace(decision, seconds=time.perf_counter() - began), answer.start
 
 
-def _judged(program: Program, solver: AbstractSolver, answer: Answer) -> Decision:
+def _asked(program: Program, solver: AbstractSolver, start: Any) -> Answer:
+    """Without the ends that are far, unless they turn out to matter."""
+    opened = program.opened.box
+    if (opened.lower != program.box.lower).any() or (opened.upper != program.box.upper).any():
+        answer = solver.solve(program.opened, start=start)
+        if answer.x is not None and violation_of(program, answer.x) <= TOLERANCE:
+            return replace(answer, x=np.clip(answer.x, program.box.lower, program.box.upper))
+    return solver.solve(program, start=start)
+
+
+def _judged(program: Program, solver: AbstractSolver, answer: Answer, deadline: float) -> Decision:
     x, stopped = answer.x, answer.outcome is Outcome.STOPPED
     if x is None:
-        x, miss = nearest_point(program)
+        x, miss, _ = nearest_point(program)
         if miss.max(initial=0.0) > 0 or program.integral.any():
             return _explained(program, solver) if not stopped else _nothing_yet(program, solver)
     proofs = [answer.proof] if answer.proof is not None else []
@@ -55,25 +78,37 @@ def _judged(program: Program, solver: AbstractSolver, answer: Answer) -> Decisio
     decision = judge(
         program, x, proofs, solver=name, seconds=0.0, out_of_time=stopped, mip_bound=answer.bound
     )
-    if decision.bound == -np.inf and proofs and not stopped:
-        bound = bound_without_ends(program, solver, x)
-        decision = replace(decision, bound=bound, gap=decision.value - bound)
-        decision = decide_status(decision)
-        if bound == -np.inf:
+    if decision.violation > TOLERANCE and not stopped:
+        reason = infeasibility(program)
+        if reason is None and decision.bound - decision.value > BEYOND * decision.scale:
+            reason = (
+                f"{Status.INFEASIBLE.value} Any point would have to cost more than f can reach."
+            )
+        if reason is not None:
+            return failed(program, Status.INFEASIBLE, reason, solver=name, seconds=0.0)
+    far = bool(np.any(program.far))
+    if far and decision.certified and proofs and not decision.success and not stopped:
+        bound = bound_without_ends(program, solver, x, deadline=deadline)
+        bound = max(bound, decision.bound)
+        decision = decide_status(replace(decision, bound=bound, gap=decision.value - bound))
+        if not decision.success:
             return replace(decision, message=f"{decision.message} {_open_columns(program)}")
     return decision
 
 
 def _open_columns(program: Program) -> str:
-    ends = np.isfinite(program.finite.lower) & np.isfinite(program.finite.upper)
-    names = ", ".join(name for name, end in zip(program.columns, ends, strict=True) if not end)
-    return f"There is no finite bound without ends for {names}: pass bounds."
+    far = program.far[0] | program.far[1]
+    names = ", ".join(name for name, end in zip(program.columns, far, strict=False) if end)
+    return f"Nothing holds the minimum in for columns without near bounds: {names}. Bound them."
 
 
 def _explained(program: Program, solver: AbstractSolver) -> Decision:
     """The solver has no point: find out why, whatever its word for it was."""
     name = type(solver).__name__
     reason = infeasibility(program)
+    if reason is not None:
+        return failed(program, Status.INFEASIBLE, reason, solver=name, seconds=0.0)
+    reason = _learned_infeasibility(program, solver)
     if reason is not None:
         return failed(program, Status.INFEASIBLE, reason, solver=name, seconds=0.0)
     directions = recession(program)
@@ -84,7 +119,31 @@ def _explained(program: Program, solver: AbstractSolver) -> Decision:
     if program.integral.any():
         message = "No whole numbers satisfy all constraints, though fractions do."
         return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0)
-    return _judged(program, solver, Answer(Outcome.POINT, nearest_point(program)[0]))
+    if program.cones or program.learned:
+        message = (
+            f"{Status.INFEASIBLE.value} {name} proves that the sets and limits contradict the rest."
+        )
+        return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0)
+    return _judged(program, solver, Answer(Outcome.POINT, nearest_point(program)[0]), 0.0)
+
+
+def _learned_infeasibility(program: Program, solver: AbstractSolver) -> str | None:
+    """The learned limit that cannot be met, by a certified bound of its function on the rest."""
+    for k, learned in enumerate(program.learned):
+        rest = (*program.learned[:k], *program.learned[k + 1 :])
+        alone = replace(program, objective=learned.function, learned=rest)
+        answer = solver.solve(alone)
+        if answer.x is None or answer.proof is None:
+            continue
+        least = certificate.bound(alone, answer.proof)
+        if least > learned.limit:
+            value, limit = learned.sign * least, learned.sign * learned.limit
+            kind, word = ("least", "above") if learned.sign > 0 else ("greatest", "below")
+            return (
+                f"{Status.INFEASIBLE.value} The {kind} value that limited function {k} can have "
+                f"under the other constraints is {value:.6g}, {word} its limit {limit:g}."
+            )
+    return None
 
 
 def _nothing_yet(program: Program, solver: AbstractSolver) -> Decision:

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from icnn.atoms import IDENTITY
-from icnn.errors import NotConvex
 from icnn.learn.model import (
     AbstractConvexModel,
-    activation_atom,
+    check_monotone,
+    hidden_atom,
     positive_int,
     seeded,
     unit_counts,
 )
-from icnn.learn.weights import NonNegative, check_positivity, fill_normal, fill_principled
-from icnn.network import Layer, Network
+from icnn.learn.weights import Modules, NonNegative, Skip, check_positivity, fill_principled
+from icnn.network import Layer
 
 
 @final
@@ -28,8 +28,10 @@ class FICNN(AbstractConvexModel):
     Args:
         n_inputs: columns of x.
         hidden: units of each hidden layer.
-        activation: "relu", "leaky_relu", "identity" or, with one hidden layer, "abs".
+        activation: "relu", "leaky_relu", "softplus", "identity" or, with one hidden layer, "abs".
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
+        monotone: for each column +1 (f never falls), 0 (free) or -1 (f never rises), by
+            construction. After `fit` it holds for the fitted f, convex or concave.
         seed: of the initial values; `fit` draws its own.
     """
 
@@ -40,42 +42,43 @@ class FICNN(AbstractConvexModel):
         activation: str = "relu",
         *,
         positivity: str = "softplus",
+        monotone: Sequence[int] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         n = positive_int("n_inputs", n_inputs)
         sizes = unit_counts("hidden", hidden)
         check_positivity(positivity)
-        self.atom = activation_atom(activation)
-        if len(sizes) > 1 and not self.atom.nondecreasing:
-            raise NotConvex(
-                f"{activation} may decrease, so it cannot follow a hidden layer; use one"
-            )
+        self.atom = hidden_atom(activation, sizes)
+        signs = check_monotone(monotone, n, self.atom)
         self.config = dict(
-            n_inputs=n, hidden=sizes, activation=activation, positivity=positivity, seed=seed
+            n_inputs=n,
+            hidden=sizes,
+            activation=activation,
+            positivity=positivity,
+            monotone=signs,
+            seed=seed,
         )
         rows = [*sizes, 1]
-        self.V = nn.ParameterList(torch.zeros(units, n) for units in rows)
+        self.V = Modules(Skip(units, n, signs, positivity) for units in rows)
         self.b = nn.ParameterList(torch.zeros(units) for units in rows)
-        self.W = nn.ModuleList(
+        self.W = Modules(
             NonNegative(above, below, positivity)
             for below, above in zip(sizes, rows[1:], strict=True)
         )
         self.reset_parameters(seeded(seed))
 
-    def lower(self) -> Network:
+    def layers(self, context: Tensor | None) -> tuple[Layer, ...]:
         edges = [(), *(((k, W()),) for k, W in enumerate(self.W))]
         atoms = [self.atom] * len(self.W) + [IDENTITY]
-        parts = zip(atoms, self.V, self.b, edges, strict=True)
-        return Network._unchecked(tuple(Layer(*part) for part in parts))
+        V = [skip() for skip in self.V]
+        return tuple(Layer(*part) for part in zip(atoms, V, self.b, edges, strict=True))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
-        n = self.n_inputs
         for k, V in enumerate(self.V):
-            fill_normal(V, (1.0 if k == 0 else 0.25) / n, generator)
+            V.fill((1.0 if k == 0 else 0.25) / self.n_inputs, generator)
         for W, b in zip(self.W, list(self.b)[1:], strict=True):
-            assert isinstance(W, NonNegative)
             fill_principled(W, b, generator)
         self.b[0].zero_()
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from icnn.errors import BadData
 from icnn.learn import train as training
+from icnn.learn.context import ContextEncoder, learn_encoder, read_contexts
 from icnn.learn.model import AbstractConvexModel, check_seed, seeded
 from icnn.learn.surrogate import History, Surrogate
 from icnn.learn.table import read_column, read_table, read_weight
@@ -21,6 +22,7 @@ from icnn.learn.train import Budget, Split
 
 Array = NDArray[np.float64]
 LEAST_ROWS = 4
+NOISE = 1e-12  # a column that varies less than this, relatively, is constant
 
 
 def fit(
@@ -28,11 +30,13 @@ def fit(
     X: Any,
     y: Any,
     *,
+    context: Any = None,
     sample_weight: Any = None,
     seed: int = 0,
     concave: bool = False,
     warm_start: bool = False,
     columns: Sequence[str] | None = None,
+    context_columns: Sequence[str] | None = None,
     budget: Budget | None = None,
     progress: bool | None = None,
 ) -> Surrogate:
@@ -46,11 +50,15 @@ def fit(
         model: any convex model; it stays as it is.
         X: (N, n) numpy array, torch tensor or pandas frame, whose column names are kept.
         y: (N,) the cost, or the gain with `concave=True`.
+        context: (N, m) what f depends on but nobody decides, for a model with `n_context`. Numbers
+            are standardised; a column of texts, categories or truth values gives one number for
+            each of its categories.
         sample_weight: (N,) non-negative.
         seed: of initial values, hold-out and batches.
         concave: fit a concave function, as minus a convex one.
         warm_start: start from the model's own weights (one restart).
         columns: names of the columns of X, instead of its own.
+        context_columns: names of the columns of the context, instead of its own.
         budget: restarts, hold-out, length and rate of the training.
         progress: show a progress bar; by default only in a terminal.
 
@@ -62,15 +70,21 @@ def fit(
     inputs, names = read_table(X, columns)
     target = read_column(y, "y", len(inputs))
     weight = read_weight(sample_weight, len(inputs))
+    given = read_contexts(context, context_columns, len(inputs))
+    given = {name: entries[weight > 0] for name, entries in given.items()}
     inputs, target, weight = inputs[weight > 0], target[weight > 0], weight[weight > 0]
     _check(model, inputs, target, names)
+    encoder = _encoder(model, given, weight, names)
     x_mean, x_scale = _scaler(inputs, weight)
+    if concave:  # mirrored columns, so that a promised direction is that of f and not of -f
+        x_scale = np.where(model.signed, -x_scale, x_scale)
     y_mean, y_scale = (float(v[0]) for v in _scaler(target[:, None], weight))
     sign = -1.0 if concave else 1.0
     data = Split(
         _rounded((inputs - x_mean) / x_scale),
         _rounded(sign * (target - y_mean) / y_scale),
         _rounded(weight),
+        None if encoder is None else _rounded(encoder.encode(given)),
     )
     plan = budget or Budget()
     work = plan.batch_size * plan.restarts * sum(p.numel() for p in model.parameters())
@@ -81,7 +95,9 @@ def fit(
     history = replace(history, seconds=time.perf_counter() - began)
     lower, upper = inputs.min(0), inputs.max(0)
     scalers = (x_mean, x_scale, y_mean, y_scale)
-    return Surrogate(best, names, lower, upper, *scalers, concave=concave, history=history)
+    return Surrogate(
+        best, names, lower, upper, *scalers, concave=concave, encoder=encoder, history=history
+    )
 
 
 def _train(
@@ -128,12 +144,39 @@ def _check(model: AbstractConvexModel, X: Array, y: Array, names: tuple[str, ...
     if len(X) < LEAST_ROWS:
         raise BadData(f"the table has {len(X)} row(s); a fit needs at least {LEAST_ROWS}")
     for j, name in enumerate(names):
-        if X[:, j].min() == X[:, j].max():
+        if np.ptp(X[:, j]) <= NOISE * np.abs(X[:, j]).max():
             raise BadData(
                 f"column {name!r} is constant ({X[0, j]}); leave it out, it decides nothing"
             )
     if y.min() == y.max():
         raise BadData(f"y is constant ({y[0]}); there is nothing to learn or to minimise")
+
+
+def _encoder(
+    model: AbstractConvexModel, given: dict[str, Any], weight: Array, names: tuple[str, ...]
+) -> ContextEncoder | None:
+    """The encoder of the context, if there is one and the model takes it."""
+    if not given:
+        if model.n_context:
+            raise BadData(
+                f"the model takes a context of {model.n_context} numbers; give fit(..., context=C)"
+            )
+        return None
+    for name in given:
+        if name in names:
+            raise BadData(f"{name!r} is both a decision and a context column; rename one of them")
+    encoder = learn_encoder(given, weight)
+    if model.n_context == 0:
+        raise BadData(
+            f"a context was given, but this {type(model).__name__} takes none; "
+            f"use a model with n_context={encoder.width}, such as icnn.PICNN"
+        )
+    if encoder.width != model.n_context:
+        raise BadData(
+            f"the model takes a context of {model.n_context} numbers, but {encoder} has "
+            f"{encoder.width}; use n_context={encoder.width}"
+        )
+    return encoder
 
 
 def _scaler(values: Array, weight: Array) -> tuple[Array, Array]:

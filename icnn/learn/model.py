@@ -8,20 +8,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from icnn.atoms import ABS, IDENTITY, RELU, AbstractAtom, leaky_relu
-from icnn.errors import BadData
-from icnn.network import Network
+from icnn.atoms import ABS, IDENTITY, RELU, AbstractAtom, Softplus, leaky_relu
+from icnn.errors import BadData, NotConvex
+from icnn.network import Layer, Network
 
 ACTIVATIONS: dict[str, AbstractAtom] = {
     "relu": RELU,
     "leaky_relu": leaky_relu(),
     "identity": IDENTITY,
     "abs": ABS,
+    "softplus": Softplus(),
 }
 
 
 class AbstractConvexModel(nn.Module, abc.ABC):
-    """A torch module that is convex in its input for every value of its parameters.
+    """A torch module that is convex in its input for every context and value of its parameters.
 
     `config` holds the constructor's arguments as JSON values, so that a file can rebuild the model.
     """
@@ -33,9 +34,19 @@ class AbstractConvexModel(nn.Module, abc.ABC):
         """Width of the input."""
         return int(self.config["n_inputs"])
 
+    @property
+    def n_context(self) -> int:
+        """Width of the context, 0 for a model without one."""
+        return int(self.config.get("n_context", 0))
+
+    @property
+    def signed(self) -> tuple[bool, ...]:
+        """For each column whether the model promises a monotone direction."""
+        return tuple(sign != 0 for sign in self.config.get("monotone") or (0,) * self.n_inputs)
+
     @abc.abstractmethod
-    def lower(self) -> Network:
-        """The function of the present parameters, with their dtype and gradients."""
+    def layers(self, context: Tensor | None) -> tuple[Layer, ...]:
+        """The lines of the program, with gates; the context has been checked."""
 
     @abc.abstractmethod
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -45,9 +56,22 @@ class AbstractConvexModel(nn.Module, abc.ABC):
     def shift_output(self, by: Tensor) -> None:
         """Add a constant to the function, in place."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, n_inputs) -> (N,)."""
-        return self.lower()(x)
+    def lower(self, context: Tensor | None = None) -> Network:
+        """The function of the present parameters, with their dtype and gradients.
+
+        Args:
+            context: (n_context,) for one function, or (N, n_context) for one a row of x.
+        """
+        width = 0 if context is None else context.shape[-1]
+        if width != self.n_context or (context is None) != (self.n_context == 0):
+            shape = "none" if context is None else tuple(context.shape)
+            wanted = f"one of {self.n_context} numbers" if self.n_context else "none"
+            raise BadData(f"the context is {shape}, but {type(self).__name__} takes {wanted}")
+        return Network._unchecked(self.layers(context))
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """(N, n_inputs) and a context, one for all or one a row -> (N,)."""
+        return self.lower(context)(x)
 
 
 def activation_atom(name: str) -> AbstractAtom:
@@ -57,11 +81,24 @@ def activation_atom(name: str) -> AbstractAtom:
     return ACTIVATIONS[name]
 
 
+def hidden_atom(name: str, sizes: Sequence[int]) -> AbstractAtom:
+    """The atom of this name, if it may stand in each of the hidden layers."""
+    atom = activation_atom(name)
+    if len(sizes) > 1 and not atom.nondecreasing:
+        raise NotConvex(f"{name} may decrease, so it cannot follow a hidden layer; use one")
+    return atom
+
+
 def positive_int(name: str, value: Any) -> int:
     """`value` as an int ≥ 1, or a sentence that names the argument."""
     if isinstance(value, bool) or not (isinstance(value, int) and value >= 1):
         raise BadData(f"{name} must be a whole number of at least 1, not {value!r}")
     return value
+
+
+def context_width(value: Any) -> int:
+    """`value` as an int ≥ 0."""
+    return 0 if type(value) is int and value == 0 else positive_int("n_context", value)
 
 
 def unit_counts(name: str, sizes: Any) -> list[int]:
@@ -85,3 +122,15 @@ def check_seed(seed: Any) -> int:
 def seeded(seed: int) -> torch.Generator:
     """A generator of its own, so that no global seed is touched."""
     return torch.Generator().manual_seed(check_seed(seed))
+
+
+def check_monotone(monotone: Any, n: int, atom: AbstractAtom) -> list[int] | None:
+    """A direction for each column, or a sentence on what is wrong with it."""
+    if monotone is None:
+        return None
+    signs = list(monotone) if isinstance(monotone, Sequence) else []
+    if len(signs) != n or any(isinstance(s, bool) or s not in (-1, 0, 1) for s in signs):
+        raise BadData(f"monotone lists +1, 0 or -1 for each of {n} columns, not {monotone!r}")
+    if any(signs) and not atom.nondecreasing:
+        raise BadData(f"monotone needs an activation that never decreases, not {atom}")
+    return [int(sign) for sign in signs]

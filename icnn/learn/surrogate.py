@@ -13,11 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from icnn.errors import BadData, NotConvex
+from icnn.learn.context import ContextEncoder, Given, read_context
 from icnn.learn.model import AbstractConvexModel
-from icnn.learn.table import check_names, is_frame, numbers, read_column
-from icnn.network import Layer, Network
+from icnn.learn.table import check_names, is_frame, is_row, numbers, read_column
+from icnn.limit import Limit, limit
+from icnn.network import Network
 
 Array = NDArray[np.float64]
+CHUNK = 4096  # rows at a time, when every row has weights of its own
 
 
 @final
@@ -41,23 +44,52 @@ class AbstractSurrogate(abc.ABC):
     upper: Array
     concave: bool
 
+    @property
     @abc.abstractmethod
-    def at(self) -> Network:
-        """The convex function in the user's units: f itself, or −f for a concave one."""
+    def context_columns(self) -> tuple[str, ...]:
+        """Names of the context, empty for a function without one."""
 
-    def predict(self, X: Any) -> Array:
-        """f at each row of X (N, n), or at one point (n,); frames are read by column name."""
-        values = self.at()(self._matrix(X))
+    @abc.abstractmethod
+    def _at(self, given: Given) -> Network:
+        """The convex function at a context that has been read."""
+
+    @abc.abstractmethod
+    def _values(self, points: Array, given: Given) -> Array:
+        """The convex function at points (N, n), each with a context of its own."""
+
+    def at(self, context: Any = None) -> Network:
+        """The convex function in the user's units: f itself, or −f for a concave one.
+
+        Args:
+            context: one, as a dict by name, values in the order of `context_columns`, or a row.
+        """
+        return self._at(read_context(context, self.context_columns))
+
+    def predict(self, X: Any, context: Any = None) -> Array:
+        """f at each row of X (N, n), or at one point (n,); frames are read by column name.
+
+        Args:
+            X: the points.
+            context: one for all rows, as in `at`, or one a row: a frame or (N, m) values.
+        """
+        points = self._matrix(X)
+        given = read_context(context, self.context_columns, len(np.atleast_2d(points)))
+        if any(np.ndim(entries) for entries in given.values()):
+            values = self._values(points, given)
+        else:
+            values = self._at(given)(points)
         return -values if self.concave else values
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, context: Any = None) -> float:
         """R² of the predictions: 1 − Σ(y − f)² / Σ(y − mean y)²."""
-        predicted = np.atleast_1d(self.predict(X))
+        predicted = np.atleast_1d(self.predict(X, context))
         truth = read_column(y, "y", len(predicted))
         total = np.square(truth - truth.mean()).sum()
         return float(1 - np.square(truth - predicted).sum() / total) if total else float("nan")
 
     def _matrix(self, X: Any) -> Array:
+        if is_row(X):  # a Series is one point, by name
+            return np.asarray(self._matrix(X.to_frame().T)[0])
         if is_frame(X):
             missing = [name for name in self.columns if name not in X.columns]
             if missing:
@@ -81,6 +113,8 @@ class AbstractSurrogate(abc.ABC):
         return self if other == 0 else NotImplemented
 
     def __mul__(self, factor: float) -> Total:
+        if not isinstance(factor, int | float | np.number):
+            return NotImplemented
         if not factor >= 0:
             raise NotConvex(
                 f"{factor} times a surrogate turns its curvature round; use a factor ≥ 0"
@@ -88,6 +122,19 @@ class AbstractSurrogate(abc.ABC):
         return _total(tuple((factor * weight, term) for weight, term in _terms(self)))
 
     __rmul__ = __mul__
+
+    def __le__(self, rhs: float) -> Limit:
+        return limit(self, "<=", rhs, concave=self.concave)
+
+    def __ge__(self, rhs: float) -> Limit:
+        return limit(self, ">=", rhs, concave=self.concave)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int | float | np.number):
+            limit(self, "==", other, concave=self.concave)  # says why not
+        return self is other
+
+    __hash__ = object.__hash__
 
 
 @final
@@ -104,33 +151,52 @@ class Surrogate(AbstractSurrogate):
     y_mean: float
     y_scale: float
     concave: bool = False
+    encoder: ContextEncoder | None = None
     history: History | None = field(default=None, repr=False)
+
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        return () if self.encoder is None else self.encoder.columns
 
     @cached_property
     def _network(self) -> Network:
+        return self._lowered(None)
+
+    def _lowered(self, context: torch.Tensor | None) -> Network:
         with torch.no_grad():
-            layers = self.model.lower().layers
-        plain = tuple(Layer(k.atom, k.V.detach(), k.b.detach(), k.W) for k in layers)
-        inner = Network(plain).compose_affine(
-            np.diag(1 / self.x_scale), -self.x_mean / self.x_scale
-        )
+            inner = Network(self.model.lower(context).layers)
+        inner = inner.compose_affine(np.diag(1 / self.x_scale), -self.x_mean / self.x_scale)
         return self.y_scale * inner + (-self.y_mean if self.concave else self.y_mean)
 
-    def at(self) -> Network:
-        return self._network
+    def _at(self, given: Given) -> Network:
+        if self.encoder is None:
+            return self._network
+        return self._lowered(torch.from_numpy(self.encoder.encode(given)))
+
+    def _values(self, points: Array, given: Given) -> Array:
+        assert self.encoder is not None
+        x = torch.from_numpy((points - self.x_mean) / self.x_scale)
+        context = torch.from_numpy(self.encoder.encode(given))
+        with torch.no_grad():
+            parts = zip(torch.split(x, CHUNK), torch.split(context, CHUNK), strict=True)
+            values = torch.cat([self.model(*part) for part in parts]).numpy()
+        return self.y_scale * values + (-self.y_mean if self.concave else self.y_mean)
 
     def rename(self, names: Mapping[str, str]) -> Surrogate:
-        """The same function with other column names: `{"load": "load_1"}`."""
-        unknown = [name for name in names if name not in self.columns]
+        """The same function with other names of decisions and context: `{"load": "load_1"}`."""
+        known = (*self.columns, *self.context_columns)
+        unknown = [name for name in names if name not in known]
         if unknown:
-            raise BadData(f"no column {unknown[0]!r} to rename; the surrogate reads {self.columns}")
-        columns = tuple(names.get(name, name) for name in self.columns)
-        check_names(columns, len(columns))
-        return replace(self, columns=columns)
+            raise BadData(f"no column {unknown[0]!r} to rename; the surrogate reads {known}")
+        renamed = tuple(names.get(name, name) for name in known)
+        check_names(renamed, len(known))
+        encoder = self.encoder and self.encoder.rename(names)
+        return replace(self, columns=renamed[: len(self.columns)], encoder=encoder)
 
     def __repr__(self) -> str:
         kind = "concave" if self.concave else "convex"
-        return f"Surrogate({kind} in {', '.join(self.columns)}; {type(self.model).__name__})"
+        given = f" given {', '.join(self.context_columns)}" if self.encoder else ""
+        return f"Surrogate({kind} in {', '.join(self.columns)}{given}; {type(self.model).__name__})"
 
 
 @final
@@ -144,15 +210,32 @@ class Total(AbstractSurrogate):
     upper: Array
     concave: bool
 
+    @property
+    def context_columns(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for _, term in self.terms for name in term.context_columns))
+
     @cached_property
     def _network(self) -> Network:
+        return self._summed({})
+
+    def _summed(self, given: Given) -> Network:
         parts = [
-            weight * aligned(term.at(), term.columns, self.columns) for weight, term in self.terms
+            weight * aligned(term._at(given), term.columns, self.columns)
+            for weight, term in self.terms
         ]
         return sum(parts[1:], start=parts[0])
 
-    def at(self) -> Network:
-        return self._network
+    def _at(self, given: Given) -> Network:
+        return self._summed(given) if self.context_columns else self._network
+
+    def _values(self, points: Array, given: Given) -> Array:
+        total = np.zeros(points.shape[:-1])
+        for weight, term in self.terms:
+            own = points[..., [self.columns.index(name) for name in term.columns]]
+            total = total + weight * (
+                term._values(own, given) if term.context_columns else term._at(given)(own)
+            )
+        return total
 
     def __repr__(self) -> str:
         return " + ".join(f"{weight:g} * {term!r}" for weight, term in self.terms)
@@ -162,11 +245,16 @@ def _total(terms: tuple[tuple[float, Surrogate], ...]) -> Total:
     """The sum, over the part of each column's range where every term has seen data."""
     if len({term.concave for _, term in terms}) > 1:
         raise NotConvex("a convex plus a concave surrogate is neither; fit both the same way")
+    contexts = {name for _, term in terms for name in term.context_columns}
     ranges: dict[str, tuple[float, float]] = {}
     for _, term in terms:
         for name, low, high in zip(term.columns, term.lower, term.upper, strict=True):
             before = ranges.get(name, (low, high))
             ranges[name] = (max(before[0], low), min(before[1], high))
+    if both := sorted(contexts & set(ranges)):
+        raise BadData(
+            f"{both[0]!r} is a decision of one term and a context of another; rename one of them"
+        )
     lower, upper = np.array(list(ranges.values())).T
     return Total(terms, tuple(ranges), lower, upper, terms[0][1].concave)
 

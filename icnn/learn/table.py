@@ -19,10 +19,18 @@ def is_frame(X: Any) -> bool:
     return pandas is not None and isinstance(X, pandas.DataFrame)
 
 
+def is_row(X: Any) -> bool:
+    """Whether X is a pandas Series whose index holds names: one row of a frame."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(X, pandas.Series):
+        return False
+    return all(isinstance(name, str) for name in X.index)
+
+
 def read_table(X: Any, columns: Sequence[str] | None = None) -> tuple[Array, tuple[str, ...]]:
     """X as (N, n) float64 and the names of its columns (x0, x1, … where it has none)."""
     if is_frame(X):
-        names = _frame_names(X) if columns is None else tuple(columns)
+        names = frame_names(X) if columns is None else tuple(columns)
         parts = [numbers(X.iloc[:, j].to_numpy(), f"column {name!r}") for j, name in enumerate(X)]
         values = np.column_stack(parts) if parts else np.empty((len(X), 0))
     else:
@@ -36,7 +44,7 @@ def read_table(X: Any, columns: Sequence[str] | None = None) -> tuple[Array, tup
     check_names(names, values.shape[1])
     if 0 in values.shape:
         raise BadData(f"the table is empty: {values.shape[0]} rows, {values.shape[1]} columns")
-    _check_finite(values, [f"column {name!r}" for name in names])
+    check_finite(values, [f"column {name!r}" for name in names])
     return values, names
 
 
@@ -47,7 +55,7 @@ def read_column(y: Any, name: str, rows: int) -> Array:
         values = values[:, 0]
     if values.shape != (rows,):
         raise BadData(f"{name} has shape {values.shape}, but X has {rows} rows; expected ({rows},)")
-    _check_finite(values[:, None], [name])
+    check_finite(values[:, None], [name])
     return values
 
 
@@ -103,18 +111,20 @@ def _check_number(item: Any, place: str) -> None:
         raise BadData(f"{place}: {item!r} is not a number") from None
 
 
-def _frame_names(X: Any) -> tuple[str, ...]:
+def frame_names(X: Any) -> tuple[str, ...]:
+    """The column names of a frame, all of them given."""
     for j, name in enumerate(X.columns):
         if name is None or name != name or str(name).startswith("Unnamed:"):
             raise BadData(f"column {j} has no name; name every column")
     return tuple(str(name) for name in X.columns)
 
 
-def _check_finite(values: Array, places: Sequence[str]) -> None:
+def check_finite(values: Array, places: Sequence[str]) -> None:
+    """Refuse NaN and infinities; `places` names the columns of values (N, n)."""
     bad = ~np.isfinite(values)
     if bad.any():
         row, column = (int(k) for k in np.argwhere(bad)[0])
         raise BadData(
             f"{places[column]}, row {row} is {values[row, column]}; remove or fill the row "
-            f"({int(bad.any(1).sum())} of {len(values)} rows have such entries; the first is row 0)"
+            f"({int(bad.any(1).sum())} of {len(values)} rows have such entries; rows count from 0)"
         )

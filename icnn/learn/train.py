@@ -53,17 +53,20 @@ class Budget:
 @final
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Standardised rows: inputs (N, n), target (N,) and weight (N,)."""
+    """Standardised rows: inputs (N, n), target (N,), weight (N,) and context (N, m)."""
 
     x: Tensor
     y: Tensor
     w: Tensor
+    c: Tensor | None = None
 
     def rows(self, index: Tensor) -> Split:
-        return Split(self.x[index], self.y[index], self.w[index])
+        context = None if self.c is None else self.c[index]
+        return Split(self.x[index], self.y[index], self.w[index], context)
 
     def double(self) -> Split:
-        return Split(self.x.double(), self.y.double(), self.w.double())
+        context = None if self.c is None else self.c.double()
+        return Split(self.x.double(), self.y.double(), self.w.double(), context)
 
 
 @final
@@ -93,14 +96,14 @@ def restarts_of(model: AbstractConvexModel, count: int, seed: int) -> list[Abstr
     """`count` copies of the model with fresh initial values, in float32."""
     copies = [copy.deepcopy(model).float().requires_grad_(True) for _ in range(count)]
     for k, candidate in enumerate(copies):
-        candidate.reset_parameters(seeded(1000 * seed + k))
+        candidate.reset_parameters(seeded((1000 * seed + k) % 2**53))
     return copies
 
 
 def centre(model: AbstractConvexModel, data: Split) -> None:
     """Move the output's mean onto the target's: without it a deep ICNN starts far off."""
     with torch.no_grad():
-        model.shift_output((data.w * (data.y - model(data.x))).sum() / data.w.sum())
+        model.shift_output((data.w * (data.y - model(data.x, data.c))).sum() / data.w.sum())
 
 
 def adam(
@@ -210,20 +213,21 @@ class _Watch:
 
 
 def _batched_loss(model: AbstractConvexModel) -> Callable[[Weights, Split], Tensor]:
-    def one(params: Weights, x: Tensor) -> Tensor:
-        f: Tensor = functional_call(model, params, (x,))
+    def one(params: Weights, x: Tensor, context: Tensor | None) -> Tensor:
+        f: Tensor = functional_call(model, params, (x, context))
         return f
 
-    every = torch.vmap(one, in_dims=(0, None))
+    every = torch.vmap(one, in_dims=(0, None, None))
 
     def losses(params: Weights, data: Split) -> Tensor:
-        return (data.w * (every(params, data.x) - data.y).square()).sum(-1) / data.w.sum()
+        error = every(params, data.x, data.c) - data.y
+        return (data.w * error.square()).sum(-1) / data.w.sum()
 
     return losses
 
 
 def _loss(model: AbstractConvexModel, data: Split) -> Tensor:
-    error: Tensor = model(data.x) - data.y
+    error: Tensor = model(data.x, data.c) - data.y
     return (data.w * error.square()).sum() / data.w.sum()
 
 

@@ -2,13 +2,16 @@
 
 import abc
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Generic, TypeVar, cast, final
 
 import torch
 from torch import Tensor, nn
 
 from icnn.errors import BadData
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class AbstractPositivity(abc.ABC):
@@ -102,6 +105,17 @@ def check_positivity(name: str) -> AbstractPositivity:
 
 
 @final
+class Modules(nn.ModuleList, Generic[M]):
+    """A `ModuleList` whose entries have one known type."""
+
+    def __init__(self, modules: Iterable[M]) -> None:
+        super().__init__(modules)
+
+    def __iter__(self) -> Iterator[M]:
+        return cast(Iterator[M], super().__iter__())
+
+
+@final
 class NonNegative(nn.Module):
     """A matrix of weights ≥ 0 (rows, columns), whatever its raw parameter is."""
 
@@ -140,3 +154,35 @@ def fill_normal(V: Tensor, variance: float, generator: torch.Generator) -> None:
     """Independent normal entries (LeCun: variance 1 / fan-in)."""
     noise = torch.randn(V.shape, generator=generator, dtype=V.dtype)
     V.copy_(math.sqrt(variance) * noise)
+
+
+@final
+class Skip(nn.Module):
+    """A matrix V (rows, n) whose columns keep the sign that `monotone` asks for."""
+
+    def __init__(
+        self, rows: int, n: int, monotone: Sequence[int] | None = None, positivity: str = "softplus"
+    ) -> None:
+        super().__init__()
+        signs = list(monotone or [0] * n)
+        bound = [j for j, sign in enumerate(signs) if sign]
+        loose = [j for j, sign in enumerate(signs) if not sign]
+        self.order = [[*loose, *bound].index(j) for j in range(n)]
+        self.signs = [float(signs[j]) for j in bound]
+        self.free = nn.Parameter(torch.zeros(rows, len(loose)))
+        self.bound = NonNegative(rows, len(bound), positivity) if bound else None
+
+    def forward(self) -> Tensor:
+        if self.bound is None:
+            return self.free
+        weight = self.bound() * self.free.new_tensor(self.signs)
+        return torch.cat([self.free, weight], -1)[..., self.order]
+
+    @torch.no_grad()
+    def fill(self, variance: float, generator: torch.Generator) -> None:
+        """Independent normal entries, and their absolute values where the sign is bound."""
+        fill_normal(self.free, variance, generator)
+        if self.bound is not None:
+            draw = torch.empty_like(self.bound.raw)
+            fill_normal(draw, variance, generator)
+            self.bound.fill(draw.abs().clamp(min=1e-2 * math.sqrt(variance)))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from icnn.decide.cones import Kind
 from icnn.decide.form import Form, conic_form
 from icnn.decide.program import Program
-from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
+from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
 
 Array = NDArray[np.float64]
 
@@ -32,17 +32,20 @@ class Clarabel(AbstractSolver):
     seconds: float = math.inf
     tolerance: float = 1e-9
 
+    def __post_init__(self) -> None:
+        check_limits("Clarabel", seconds=self.seconds, tolerance=self.tolerance)
+
     def refusal(self, program: Program) -> str | None:
         if program.integral.any():
             return "Clarabel: it has no branch and bound for whole numbers"
         return None
 
-    def solve(self, program: Program) -> Answer:
+    def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
         form = conic_form(program)
         A, b, cones, trace = _standard(form)
         settings = clarabel.DefaultSettings()
         settings.verbose = False
-        settings.time_limit = self.seconds
+        settings.time_limit = min(seconds, self.seconds)
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = self.tolerance
         empty = sp.csc_matrix((len(form.c), len(form.c)))
         solution = clarabel.DefaultSolver(empty, form.c, A, b, cones, settings).solve()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import highspy
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from icnn.decide.form import Form, linear_form, not_linear
 from icnn.decide.program import Program
-from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
+from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
 
 Array = NDArray[np.float64]
 ROWWISE, MINIMIZE = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
@@ -33,13 +33,17 @@ class HiGHS(AbstractSolver):
     tolerance: float = 1e-9
     mip_gap: float = 1e-9
 
+    def __post_init__(self) -> None:
+        limits = {"tolerance": self.tolerance, "mip_gap": self.mip_gap}
+        check_limits("HiGHS", seconds=self.seconds, **limits)
+
     def refusal(self, program: Program) -> str | None:
         reason = not_linear(program)
         return None if reason is None else f"HiGHS: {reason}"
 
-    def solve(self, program: Program) -> Answer:
+    def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
         form = linear_form(program)
-        highs = self._loaded(form)
+        highs = self._loaded(form, min(seconds, self.seconds))
         bound, stopped = None, False
         if form.integral.any():
             highs.run()
@@ -49,6 +53,8 @@ class HiGHS(AbstractSolver):
                 return _without_point(status)
             stopped = status in _STOPPED
             _fix_integers(highs, form)
+        elif start is not None:
+            highs.setBasis(start)
         highs.run()
         status, solution = highs.getModelStatus(), highs.getSolution()
         if not solution.value_valid or status in _NO_POINT:
@@ -56,10 +62,11 @@ class HiGHS(AbstractSolver):
         proof = None
         if solution.dual_valid:
             proof = form.multipliers(np.array(solution.row_dual))
+        basis = highs.getBasis() if bound is None else None
         outcome = Outcome.STOPPED if stopped or status in _STOPPED else Outcome.POINT
-        return Answer(outcome, form.x(np.array(solution.col_value)), proof, bound)
+        return Answer(outcome, form.x(np.array(solution.col_value)), proof, bound, basis)
 
-    def _loaded(self, form: Form) -> highspy.Highs:
+    def _loaded(self, form: Form, seconds: float) -> highspy.Highs:
         highs = highspy.Highs()
         options = dict(
             output_flag=False,
@@ -69,8 +76,8 @@ class HiGHS(AbstractSolver):
             mip_abs_gap=self.mip_gap,
             mip_rel_gap=0.0,
         )
-        if self.seconds < math.inf:
-            options["time_limit"] = float(self.seconds)
+        if seconds < math.inf:
+            options["time_limit"] = float(seconds)
         for name, value in options.items():
             highs.setOptionValue(name, value)
         start = np.concatenate([[0], np.cumsum(form.M.counts)]).astype(np.int32)

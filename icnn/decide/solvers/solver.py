@@ -2,14 +2,16 @@
 
 import abc
 import enum
+import math
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from icnn.decide.certificate import Multipliers
 from icnn.decide.program import Program
+from icnn.errors import BadData
 
 Array = NDArray[np.float64]
 
@@ -31,15 +33,28 @@ class Answer:
     x: Array | None = None
     proof: Multipliers | None = None
     bound: float | None = None  # for programs with integers only
+    start: Any = None  # the solver's own state, for a warm start of a similar program
 
 
 class AbstractSolver(abc.ABC):
     """An object with the solver's options, passed as `solver=`."""
+
+    seconds: float = math.inf  # time limit of a whole decision, where the solver knows one
 
     @abc.abstractmethod
     def refusal(self, program: Program) -> str | None:
         """Why this solver cannot take the program, in words; None if it can."""
 
     @abc.abstractmethod
-    def solve(self, program: Program) -> Answer:
-        """A point and multipliers in the user's units."""
+    def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
+        """A point and multipliers in the user's units, within this time.
+
+        `start` is the `Answer.start` of a program of the same shape; it may be ignored.
+        """
+
+
+def check_limits(name: str, **limits: float) -> None:
+    """Refuse options that are not positive numbers."""
+    for option, value in limits.items():
+        if not isinstance(value, int | float) or not value > 0:
+            raise BadData(f"{name}({option}={value!r}): it must be a positive number")

@@ -1,14 +1,14 @@
-"""Shallow convex models: a non-negative sum of ReLUs, and the maximum of affine pieces."""
+"""ReLUSum: a non-negative sum of ReLUs."""
 
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from icnn.atoms import IDENTITY, Max
+from icnn.atoms import IDENTITY
 from icnn.learn.model import AbstractConvexModel, activation_atom, positive_int, seeded
 from icnn.learn.weights import NonNegative, fill_normal, fill_principled
-from icnn.network import Layer, Network
+from icnn.network import Layer
 
 
 @final
@@ -40,12 +40,10 @@ class ReLUSum(AbstractConvexModel):
         self.offset = nn.Parameter(torch.zeros(1))
         self.reset_parameters(seeded(seed))
 
-    def lower(self) -> Network:
+    def layers(self, context: Tensor | None) -> tuple[Layer, ...]:
         hidden = Layer(self.atom, self.V, -self.threshold)
         no_skip = self.V.new_zeros(1, self.n_inputs)
-        return Network._unchecked(
-            (hidden, Layer(IDENTITY, no_skip, -self.offset, ((0, self.outer()),)))
-        )
+        return hidden, Layer(IDENTITY, no_skip, -self.offset, ((0, self.outer()),))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -57,28 +55,3 @@ class ReLUSum(AbstractConvexModel):
     @torch.no_grad()
     def shift_output(self, by: Tensor) -> None:
         self.offset.sub_(by)
-
-
-@final
-class MaxAffine(AbstractConvexModel):
-    """f(x) = max_k (a_k · x + b_k)."""
-
-    def __init__(self, n_inputs: int, pieces: int = 32, *, seed: int = 0) -> None:
-        super().__init__()
-        n, k = positive_int("n_inputs", n_inputs), positive_int("pieces", pieces)
-        self.config = dict(n_inputs=n, pieces=k, seed=seed)
-        self.slopes = nn.Parameter(torch.zeros(k, n))
-        self.intercepts = nn.Parameter(torch.zeros(k))
-        self.reset_parameters(seeded(seed))
-
-    def lower(self) -> Network:
-        return Network._unchecked((Layer(Max(len(self.intercepts)), self.slopes, self.intercepts),))
-
-    @torch.no_grad()
-    def reset_parameters(self, generator: torch.Generator) -> None:
-        fill_normal(self.slopes, 1.0 / self.n_inputs, generator)
-        fill_normal(self.intercepts, 0.01, generator)
-
-    @torch.no_grad()
-    def shift_output(self, by: Tensor) -> None:
-        self.intercepts.add_(by)

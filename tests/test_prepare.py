@@ -1,0 +1,114 @@
+"""A prepared problem solves again as a fresh one would: contexts, prices, bounds, sides."""
+
+import numpy as np
+import pytest
+from scipy.optimize import LinearConstraint
+from zoo import NETWORKS
+
+import icnn
+
+SHORT = icnn.Budget(steps=60, restarts=1, polish=5)
+F = NETWORKS["relu-5-16-16"].f
+BOX = [(-2.0, 2.0)] * F.n
+ROWS = LinearConstraint(np.ones((1, F.n)), -1.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def surrogate():
+    r = np.random.default_rng(0)
+    X, C = r.uniform(-1, 1, (120, 3)), r.uniform(-1, 1, (120, 2))
+    y = np.square(X - np.tanh(C @ r.normal(size=(2, 3)))).sum(1)
+    model = icnn.PICNN(3, 2, hidden=(12, 8))
+    return icnn.fit(model, X, y, context=C, columns=["a", "b", "c"], budget=SHORT)
+
+
+def same(d, fresh):
+    assert d.value == pytest.approx(fresh.value, abs=1e-8 * fresh.scale)
+    assert d.gap <= 1e-9 * d.scale
+    assert d.success
+
+
+@pytest.mark.parametrize("solver", [None, icnn.solvers.HiGHS(), icnn.solvers.Clarabel()])
+def test_contexts(surrogate, solver, rng):
+    problem = icnn.prepare(surrogate, context=[0.0, 0.0], solver=solver)
+    for c in rng.uniform(-1, 1, (6, 2)):
+        d, fresh = problem.solve(context=c), icnn.minimize(surrogate, context=c, solver=solver)
+        assert d.value == pytest.approx(fresh.value, abs=1e-7 * fresh.scale)
+        assert d.success
+
+
+def test_prices_bounds_and_sides(rng):
+    problem = icnn.prepare(F, bounds=BOX, constraints=ROWS)
+    for _ in range(6):
+        c = rng.normal(size=F.n)
+        same(
+            problem.solve(linear=c), icnn.minimize(F + icnn.affine(c), bounds=BOX, constraints=ROWS)
+        )
+        low = rng.uniform(-2, 0, F.n)
+        box = [(a, a + 1.5) for a in low]
+        rows = LinearConstraint(np.ones((1, F.n)), -9.0, 9.0)
+        same(
+            problem.solve(bounds=box, sides=(-9.0, 9.0)),
+            icnn.minimize(F, bounds=box, constraints=rows),
+        )
+    same(problem.solve(), icnn.minimize(F, bounds=BOX, constraints=ROWS))
+
+
+def test_prices_by_name_and_fixed_columns(surrogate):
+    problem = icnn.prepare(surrogate, context=[0.1, 0.2])
+    d = problem.solve(linear={"b": 0.5}, fixed={"a": 0.25})
+    fresh = icnn.minimize(
+        surrogate.at([0.1, 0.2]) + icnn.affine([0, 0.5, 0]),
+        bounds=list(zip(surrogate.lower, surrogate.upper, strict=True)),
+        fixed={"x0": 0.25},
+    )
+    same(d, fresh)
+    assert d.x_named["a"] == 0.25
+
+
+def test_a_concave_function_is_maximised(rng):
+    X = rng.uniform(-1, 1, (60, 2))
+    gain = icnn.fit(icnn.FICNN(2, (8,)), X, -np.square(X).sum(1), concave=True, budget=SHORT)
+    problem = icnn.prepare(gain)
+    assert problem.solve().value == pytest.approx(icnn.maximize(gain).value)
+    assert problem.solve(linear=[10.0, 0.0]).x[0] == pytest.approx(gain.upper[0])
+
+
+def test_learned_limits_move_with_the_context(surrogate, rng):
+    other = icnn.fit(
+        icnn.FICNN(3, (8,)),
+        rng.uniform(-1, 1, (60, 3)),
+        rng.uniform(size=60),
+        columns=["c", "a", "b"],
+        budget=SHORT,
+    )
+    limit = other <= float(np.quantile(other.predict(rng.uniform(-1, 1, (200, 3))), 0.6))
+    problem = icnn.prepare(surrogate, constraints=[limit], context=[0, 0])
+    for c in rng.uniform(-1, 1, (3, 2)):
+        fresh = icnn.minimize(surrogate, constraints=[limit], context=c)
+        same(problem.solve(context=c), fresh)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"linear": [1.0]}, r"linear has shape \(1,\)"),
+        ({"linear": {"z": 1.0}}, "linear names column 'z'"),
+        ({"linear": np.full(F.n, np.nan)}, "not finite"),
+        ({"sides": ([0.0, 1.0], [1.0, 2.0])}, "two arrays of 1 numbers"),
+        ({"sides": (2.0, 1.0)}, "row 0: no number lies between 2 and 1"),
+        ({"bounds": [(0, 1)]}, "bounds has 1 pairs"),
+    ],
+)
+def test_bad_changes(changes, sentence):
+    problem = icnn.prepare(F, bounds=BOX, constraints=ROWS)
+    with pytest.raises(icnn.BadData, match=sentence):
+        problem.solve(**changes)
+    same(problem.solve(), icnn.minimize(F, bounds=BOX, constraints=ROWS))
+
+
+def test_an_infeasible_change_leaves_the_problem_usable():
+    problem = icnn.prepare(F, bounds=BOX, constraints=ROWS)
+    with pytest.raises(icnn.errors.Infeasible):
+        problem.solve(sides=(100.0, 100.0))
+    same(problem.solve(), icnn.minimize(F, bounds=BOX, constraints=ROWS))
