@@ -6,8 +6,8 @@ import sys
 BENCHMARKS = {
     ("fit", "tables"): "benchmarks.tables",
     ("solve", "crossover"): "benchmarks.crossover",
+    ("solve", "prepared"): "benchmarks.prepared",
     ("solve", "overhead"): "benchmarks.overhead",
-    ("solve", "sweep"): "benchmarks.sweep",
 }
 
 

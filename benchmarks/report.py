@@ -13,7 +13,16 @@ RESULTS = Path(__file__).parent / "results"
 
 def setting() -> dict[str, Any]:
     """Machine and versions, without names of anything private."""
-    packages = ("icnn-opt", "torch", "highspy", "numpy", "scipy", "cvxpy", "scikit-learn")
+    packages = (
+        "icnn-opt",
+        "torch",
+        "highspy",
+        "clarabel",
+        "numpy",
+        "scipy",
+        "cvxpy",
+        "scikit-learn",
+    )
     found = {}
     for package in packages:
         try:

@@ -18,6 +18,7 @@ from icnn.decide.decision import Decision
 from icnn.decide.sets import Rows, read_rows
 from icnn.errors import BadData
 from icnn.learn.surrogate import AbstractSurrogate
+from icnn.limit import Limit
 
 Array = NDArray[np.float64]
 # Okabe & Ito's palette, told apart by colour-blind readers.
@@ -37,6 +38,7 @@ class Scene:
     surrogate: AbstractSurrogate
     decision: Decision
     rows: Rows
+    limits: tuple[Limit, ...]
     truth: Callable[[Array], Any] | None
     data: Array | None  # (N, n)
     units: Mapping[str, str]
@@ -59,11 +61,21 @@ class Scene:
         return self.rows.A.toarray(), self.rows.lower, self.rows.upper
 
     def allowed(self, points: Array) -> NDArray[np.bool_]:
-        """Which points (N, n) meet the rows."""
+        """Which points (N, n) meet the rows and the learned limits."""
         at = points @ self.rows.A.toarray().T
         slack = 1e-6 * (abs(self.rows.A) @ np.abs(self.decision.x) + 1e-300)
         inside = (at >= self.rows.lower - slack) & (at <= self.rows.upper + slack)
-        return np.asarray(inside.all(axis=1))
+        allowed = inside.all(axis=1)
+        for limit in self.limits:
+            allowed = allowed & (self.excess(limit, points) <= 1e-6 * abs(limit.rhs))
+        return np.asarray(allowed)
+
+    def excess(self, limit: Limit, points: Array) -> Array:
+        """How far each point (..., n) is beyond a learned limit."""
+        own = [self.surrogate.columns.index(name) for name in limit.function.columns]
+        values = limit.function.predict(points.reshape(-1, points.shape[-1])[:, own])
+        sign = 1.0 if limit.sense == "<=" else -1.0
+        return np.asarray(sign * (values - limit.rhs)).reshape(points.shape[:-1])
 
 
 def plot_decision(
@@ -82,7 +94,7 @@ def plot_decision(
     Args:
         surrogate: what `fit` returned.
         decision: what `minimize` or `maximize` returned for it.
-        rows: the `scipy.optimize.LinearConstraint`s of the decision, if there were any.
+        rows: the `LinearConstraint`s and learned limits of the decision, if there were any.
         truth: the true function of points (N, n), drawn beside the learned one.
         data: the table's points, a frame with the surrogate's columns or (N, n).
         units: of columns and target, by name.
@@ -96,8 +108,12 @@ def plot_decision(
         check_ending(path)
     if not np.isfinite(decision.x).all():
         raise BadData(f"the decision has no point to draw: {decision.message}")
-    scene = _scene(surrogate, decision, read_rows(rows, surrogate.columns), data)
-    scene = Scene(**{**vars(scene), "truth": truth, "units": units or {}, "target": target})
+    given = list(rows) if isinstance(rows, list | tuple) else [rows]
+    limits = tuple(c for c in given if isinstance(c, Limit))
+    linear = read_rows([c for c in given if not isinstance(c, Limit)], surrogate.columns)
+    scene = _scene(surrogate, decision, linear, data)
+    extra = {"truth": truth, "units": units or {}, "target": target, "limits": limits}
+    scene = Scene(**{**vars(scene), **extra})
     figure = _map_and_slices(scene) if len(decision.x) == 2 else _slices_only(scene)
     if path is not None:
         figure.savefig(path, dpi=DPI, format=Path(path).suffix[1:].lower())
@@ -118,7 +134,7 @@ def _scene(surrogate: AbstractSurrogate, decision: Decision, rows: Rows, data: A
     points = None if data is None else surrogate._matrix(data)
     lower = np.minimum(surrogate.lower, decision.x)
     upper = np.maximum(surrogate.upper, decision.x)
-    return Scene(surrogate, decision, rows, None, points, {}, "f", lower, upper)
+    return Scene(surrogate, decision, rows, (), None, points, {}, "f", lower, upper)
 
 
 def _map_and_slices(scene: Scene) -> Figure:
@@ -173,7 +189,12 @@ def _forbid(axes: Axes, scene: Scene, points: Array) -> None:
         for side in {low, high}:
             if np.isfinite(side) and at.min() < side < at.max():
                 axes.contour(*grid, at, levels=[side], colors=[VERMILLION], linewidths=2.0)
-    if len(scene.rows.lower):
+    for limit in scene.limits:
+        beyond = scene.excess(limit, points)
+        if beyond.max() > 0:
+            axes.contourf(*grid, beyond, levels=[0.0, np.inf], colors=["white"], alpha=0.62)
+            axes.contour(*grid, beyond, levels=[0.0], colors=[VERMILLION], linewidths=2.0)
+    if len(scene.rows.lower) or scene.limits:
         axes.plot([], [], color=VERMILLION, linewidth=2.0, label="edge of what is allowed")
 
 

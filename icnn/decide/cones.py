@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 ULPS = 2.0**-48
+DENSEST = 200  # columns of a cone up to which it is worth a pseudo-inverse
 
 
 class Kind(enum.Enum):
@@ -43,7 +44,7 @@ class Cone:
         if u == 0.0:
             return np.array([0.0, max(v, 0.0), max(w[2], 0.0)])
         v = max(v, 600 * u)
-        return np.array([u, v, max(w[2], -u * np.exp(v / u - 1) * (1 + 2048 * ULPS))])
+        return np.array([u, v, max(w[2], -u * np.exp(v / u - 1) * (1 + 2048 * ULPS), 5e-324)])
 
     def sides(self, lower: Array, upper: Array) -> tuple[Array, Array]:
         """Bounds of the rows A x that the cone and this box of x imply, (rows,) each."""
@@ -60,6 +61,21 @@ class Cone:
         reach = max(self._most(0, lower, upper), 0.0)
         low[1:], high[1:] = -reach, reach
         return low - self.b, high - self.b
+
+    def around(self, lower: Array, upper: Array) -> tuple[Any, Array, Array]:
+        """Columns, and a box around them: ‖A x + b‖ ≤ r holds x near −A⁺b, each row of A⁺ by r."""
+        none = np.empty(0, dtype=np.intp), np.empty(0), np.empty(0)
+        A = self.A[1:]
+        columns = np.unique(A.indices)
+        if self.kind is Kind.EXPONENTIAL or not 0 < len(columns) <= min(A.shape[0], DENSEST):
+            return none
+        dense, reach = A[:, columns].toarray(), max(self._most(0, lower, upper), 0.0)
+        if not np.isfinite(reach) or np.linalg.cond(dense) > 1e6:
+            return none
+        inverse = np.linalg.pinv(dense)
+        x, half = -inverse @ self.b[1:], reach * np.linalg.norm(inverse, axis=1)
+        half = half + 1e-9 * (half + np.linalg.norm(inverse, axis=1) * np.linalg.norm(self.b[1:]))
+        return columns, x - half, x + half
 
     def _most(self, row: int, lower: Array, upper: Array) -> float:
         """An upper bound of one row A x + b over the box."""

@@ -132,6 +132,10 @@ def implied(box: Box, rows: Rows, cones: Sequence[Cone] = ()) -> Box:
         sides = [(rows.lower, rows.upper), *(c.sides(lower, upper) for c in cones)]
         low, high = (np.concatenate(part) for part in zip(*sides, strict=True))
         _tighten(A, low, high, lower, upper)
+        for cone in cones:
+            columns, least, most = cone.around(lower, upper)
+            lower[columns] = np.fmax(lower[columns], least)
+            upper[columns] = np.fmin(upper[columns], most)
         if np.array_equal(before, (lower, upper)):
             break
     crossed = lower > upper  # nothing is feasible: whoever looks for a point will say so

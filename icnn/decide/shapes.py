@@ -139,7 +139,12 @@ class Hull(AbstractSet):
         inside = np.hstack([np.eye(n), -points.T])
         total = np.concatenate([np.zeros(n), np.ones(N)])
         side = np.concatenate([np.zeros(n), [1.0]])
-        rows = Rows(sp.csr_array(np.vstack([inside, total])), side, side)
+        around = np.eye(n, n + N)  # the box of the points, which gives x its scale
+        rows = Rows(
+            sp.csr_array(np.vstack([inside, total, around])),
+            np.concatenate([side, points.min(0)]),
+            np.concatenate([side, points.max(0)]),
+        )
         return Lowered(Box(np.zeros(N), np.ones(N)), rows)
 
 
