@@ -71,13 +71,14 @@ def minorant(
     n = lines[0].V.shape[1]
     lam = [np.zeros(line.units) for line in lines]
     slack = [np.zeros(line.units) for line in lines]
+    fan = [0] * len(lines)  # terms in the sum that gives each lam
     lam[-1][:] = weight
     r, error, error_c = np.zeros(n), np.zeros(n), 0.0
     parts: list[Array] = []  # summed once, exactly: the error of c is that of its products
     for k in range(len(lines) - 1, -1, -1):
         line, exact = lines[k], k == len(lines) - 1
         wanted = np.nan_to_num(slopes[k], nan=0.0, posinf=0.0, neginf=0.0)
-        tilt = line.atom.tilt(wanted, lam[k], 0.0 if exact else g)
+        tilt = line.atom.tilt(wanted, lam[k], 0.0 if exact else gamma(fan[k] + 8))
         u = tilt.slopes
         passed = not line.atom.nonnegative  # only a negative part can cost anything
         slip = line.atom.lip * np.repeat(slack[k], line.atom.group) if passed else 0.0
@@ -91,6 +92,7 @@ def minorant(
             error_c += float(slack[k].sum()) * line.atom.at_zero * passed
         for source, W in line.W:
             lam[source] += u @ W
+            fan[source] += len(line.b)
             slack[source] += spill @ W
     c = math.fsum(np.concatenate(parts)) if parts else 0.0
     return Minorant(r, c, weight * float(lines[-1].b[0]), error, error_c)
