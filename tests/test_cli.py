@@ -393,3 +393,11 @@ def test_the_reader_may_leave_early(folder):
     line = f"{sys.executable} -m icnn minimize m.icnn | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_few_cells_of_text_do_not_drop_a_column(run, folder):
+    rows = "".join(f"{k},{k % 5},{k * k}\n" for k in range(20)).replace("7,2,49", "oops,2,49")
+    (folder / "spoiled.csv").write_text("a,b,cost\n" + rows)
+    code, _, err = run("fit", "spoiled.csv", "--target", "cost", "--out", "x.icnn")
+    assert code == 2
+    assert "column 'a', row 7 (line 9 of the file): 'oops' is not a number" in err

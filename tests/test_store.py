@@ -159,3 +159,16 @@ def test_what_cannot_be_saved_or_found(tmp_path):
         icnn.save(3, tmp_path / "x.icnn")
     with pytest.raises(icnn.BadData, match="does not exist"):
         icnn.load(tmp_path / "nowhere.icnn")
+
+
+@pytest.mark.parametrize("flag", [1, 8, 64])
+def test_an_archive_of_another_kind_is_refused(surrogate, tmp_path, flag):
+    """A flipped bit says 'encrypted' or names a compression that is not ours."""
+    path = tmp_path / "m.icnn"
+    icnn.save(surrogate, path)
+    raw = bytearray(path.read_bytes())
+    at = raw.rindex(b"PK\x01\x02")  # the last entry of the directory
+    raw[at + (8 if flag == 1 else 10)] ^= flag
+    path.write_bytes(raw)
+    with pytest.raises(icnn.BadData, match=r"m\.icnn"):
+        icnn.load(path)
