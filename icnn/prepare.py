@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from icnn.decide.decision import Decision
 from icnn.decide.program import Learned, Program
-from icnn.decide.sets import Box, Rows, fix, index_of, read_bounds
+from icnn.decide.sets import Box, Rows, fix, index_of, read_bounds, whole
 from icnn.decide.solve import solve
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.errors import BadData
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 @final
 class Prepared:
-    """A problem that was read once; `solve` changes what it is given, from the last basis on.
+    """A problem that was read once; `solve` changes what it is given.
 
     Made by `prepare`. Names, sets and constraints stay; every decision is judged afresh.
     """
@@ -61,8 +61,7 @@ class Prepared:
         # after a new context the last basis is a bad start: 9.1 ms against 8.2 at n = 20, 64 x 2
         start = self._start if context is None else None
         decision, self._start = solve(program, self._solver, start)
-        concave = isinstance(self.f, AbstractSurrogate) and self.f.concave
-        return finished(turned(decision) if concave else decision, "", throw)
+        return finished(turned(decision) if _concave(self.f) else decision, "", throw)
 
     def _at(self, context: Any) -> Program:
         """The program with every function at this context."""
@@ -97,15 +96,14 @@ class Prepared:
             c[: len(columns)] = prices
         if not np.isfinite(c).all():
             raise BadData("linear has a price that is not finite")
-        return affine(-c if isinstance(self.f, AbstractSurrogate) and self.f.concave else c)
+        return affine(-c if _concave(self.f) else c)
 
     def _box(self, bounds: Any, fixed: Any) -> Box:
         old, columns = self._program.box, self._program.columns
         n = len(columns)
         own = fix(read_bounds(bounds, columns, Box(old.lower[:n], old.upper[:n])), fixed, columns)
-        return Box(
-            np.concatenate([own.lower, old.lower[n:]]), np.concatenate([own.upper, old.upper[n:]])
-        )
+        lower, upper = np.append(own.lower, old.lower[n:]), np.append(own.upper, old.upper[n:])
+        return whole(Box(lower, upper), self._program.integral)
 
     def _rows(self, sides: tuple[Any, Any] | None) -> Rows:
         old, m = self._program.rows, self._program.named_rows or 0
@@ -138,8 +136,7 @@ def prepare(
     Arguments are those of `minimize`; a concave f is maximised. The context given here is where
     the problem is read, and the one that `solve` uses when it gets none.
     """
-    concave = isinstance(f, AbstractSurrogate) and f.concave
-    check_sense(f, "maximize" if concave else "minimize")
+    check_sense(f, "maximize" if _concave(f) else "minimize")
     program, _ = read_problem(
         f,
         bounds=bounds,
@@ -150,3 +147,7 @@ def prepare(
         variable=variable,
     )
     return Prepared(f, limits_of(constraints), program, solver)
+
+
+def _concave(f: Any) -> bool:
+    return isinstance(f, AbstractSurrogate) and f.concave

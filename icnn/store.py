@@ -53,16 +53,17 @@ ATOMS: dict[str, type[AbstractAtom]] = {
 }
 ARRAYS = ("lower", "upper", "x_mean", "x_scale")
 CURVES = ("step", "train", "validation")
-_UNREADABLE: tuple[type[Exception], ...] = (
+_UNREADABLE = (  # RuntimeError and NotImplementedError: an encrypted or a foreign kind of archive
     ValueError,
     KeyError,
     TypeError,
     AttributeError,
     EOFError,
     OSError,
+    RuntimeError,
+    NotImplementedError,
     zlib.error,
 )
-_UNREADABLE += (RuntimeError, NotImplementedError)  # an encrypted or a foreign kind of archive
 
 
 def save(value: Surrogate | Network, path: str | os.PathLike[str]) -> None:

@@ -112,3 +112,13 @@ def test_an_infeasible_change_leaves_the_problem_usable():
     with pytest.raises(icnn.errors.Infeasible):
         problem.solve(sides=(100.0, 100.0))
     same(problem.solve(), icnn.minimize(F, bounds=BOX, constraints=ROWS))
+
+
+def test_new_bounds_of_whole_numbers_need_not_be_whole(rng):
+    problem = icnn.prepare(F, bounds=BOX, integrality=np.ones(F.n))
+    for _ in range(4):
+        low = rng.uniform(-2.5, -1.5, F.n)
+        box = [(a, a + 3.7) for a in low]
+        d = problem.solve(bounds=box)
+        same(d, icnn.minimize(F, bounds=box, integrality=np.ones(F.n)))
+        assert (problem._box(box, None).lower == np.ceil(low)).all()

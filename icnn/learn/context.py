@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from icnn.errors import BadData
@@ -169,12 +170,12 @@ def _check_only(context: Mapping[str, Any], names: tuple[str, ...]) -> None:
 
 def _entries(value: Any) -> Any:
     """A column of a frame as an array, a scalar as it is."""
-    return value.to_numpy() if hasattr(value, "to_numpy") else _array(value)[()]
+    return _array(value)[()]
 
 
 def _array(value: Any) -> Any:
     """`value` as an array: of numbers where it holds numbers only, of objects otherwise."""
-    if hasattr(value, "detach"):
+    if isinstance(value, torch.Tensor):
         value = value.detach().cpu().numpy()
     try:
         array = np.asarray(value)
