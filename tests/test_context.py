@@ -101,6 +101,25 @@ def test_a_context_for_each_row(s):
     assert s.score(X, Y, context=C) > 0.5
 
 
+def test_a_series_is_a_row_by_its_names_and_a_column_by_its_own(s):
+    plain = fit(icnn.PICNN(2, 1, (6,), (5,)), context=C["wave"])
+    for column in (C["wave"], C["wave"].set_axis([f"day {k}" for k in range(ROWS)])):
+        np.testing.assert_array_equal(plain.predict(X, column), plain.predict(X, C[["wave"]]))
+    assert plain.score(X, Y, C["wave"]) == plain.score(X, Y, C[["wave"]])
+    with pytest.raises(BadData, match="context has no 'wave'; f depends on wave, site, night"):
+        s.at(pd.Series({"height": 2.0, "place": "south", "dark": True}))
+    with pytest.raises(BadData, match="context has no 'wave'"):
+        plain.at(pd.Series({"height": 2.0}))
+
+
+def test_texts_and_truth_values_of_numpy_are_categories_too(s):
+    rows = [[w, np.str_(t), np.bool_(n)] for w, t, n in C.itertuples(index=False)]
+    for table in (rows, np.array(rows, dtype=object)):
+        other = fit(context=table)
+        assert other.encoder.categories == s.encoder.categories
+        np.testing.assert_array_equal(other.predict(X, table), s.predict(X, C))
+
+
 @pytest.mark.parametrize("dtype", ["category", "string", object])
 def test_categories_of_every_dtype(s, dtype):
     other = fit(context=C.astype({"site": dtype}))

@@ -123,7 +123,9 @@ def read_context(context: Any, names: tuple[str, ...], rows: int | None = None) 
         raise BadData(
             f"f depends on the context {', '.join(names)}; give context={_example(names)}"
         )
-    if is_frame(context) or isinstance(context, Mapping) or _by_name(context, names):
+    if _is_series(context) and names == (context.name,) and names[0] not in context.index:
+        context = context.to_frame()  # the column itself, one entry a row, as fit takes it
+    if is_frame(context) or isinstance(context, Mapping) or _by_name(context):
         missing = [name for name in names if name not in context]
         if missing:
             raise BadData(f"context has no {missing[0]!r}; f depends on {', '.join(names)}")
@@ -186,10 +188,10 @@ def _array(value: Any) -> Any:
 
 def _categorical(entries: Any, name: str) -> bool:
     """Whether all entries are texts or truth values (or missing)."""
-    kinds = {type(entry) for entry in entries.tolist() if not _missing(entry)}
-    if not kinds:
+    present = [entry for entry in entries.tolist() if not _missing(entry)]
+    if not present:
         raise BadData(f"context column {name!r} is empty; leave it out")
-    return kinds <= {str, bool}
+    return all(isinstance(entry, str | bool | np.bool_) for entry in present)
 
 
 def _labels(entries: Any, name: str) -> list[str]:
@@ -243,9 +245,9 @@ def _is_series(value: Any) -> bool:
     return pandas is not None and isinstance(value, pandas.Series)
 
 
-def _by_name(context: Any, names: tuple[str, ...]) -> bool:
-    """Whether a series is one context, with the columns as its index."""
-    return _is_series(context) and any(name in context.index for name in names)
+def _by_name(context: Any) -> bool:
+    """Whether a series is one context, with names as its index."""
+    return _is_series(context) and any(isinstance(label, str) for label in context.index)
 
 
 def _example(names: tuple[str, ...]) -> str:
