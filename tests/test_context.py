@@ -251,9 +251,14 @@ BAD = {
         {**ONE, "site": "east"},
         "context column 'site': 'east' was not in the table; its categories are north, south, west",
     ),
-    "nan": ({**ONE, "wave": np.nan}, "context column 'wave', row 0 is nan"),
-    "nan category": ({**ONE, "site": None}, "context column 'site', row 0 is missing"),
-    "text": ({**ONE, "wave": "high"}, "context column 'wave'.*'high' is not a number"),
+    "nan": ({**ONE, "wave": np.nan}, "context column 'wave' is nan; give a finite number"),
+    "inf": ({**ONE, "wave": "1e400"}, "context column 'wave' is inf; give a finite number"),
+    "nan category": (
+        {**ONE, "site": None},
+        "context column 'site' is missing; give one of north, south, west",
+    ),
+    "text": ({**ONE, "wave": "high"}, "context column 'wave': 'high' is not a number"),
+    "date": ({**ONE, "wave": np.datetime64("2026-01-01", "ns")}, "a date is not a number"),
 }
 
 

@@ -181,7 +181,11 @@ def _array(value: Any) -> Any:
         value = value.detach().cpu().numpy()
     try:
         array = np.asarray(value)
+        if array.dtype.kind in "mM":
+            raise BadData("context: a date is not a number; use days since a date")
         return array if array.dtype.kind in "iufO" else np.asarray(value, dtype=object)
+    except BadData:
+        raise
     except ValueError:
         raise BadData("context is ragged; every row needs the same columns") from None
 
@@ -214,6 +218,8 @@ def _missing(entry: Any) -> bool:
 
 
 def _one_hot(entries: Any, name: str, known: tuple[str, ...]) -> Array:
+    if np.ndim(entries) == 0 and _missing(entries):
+        raise BadData(f"context column {name!r} is missing; give one of {', '.join(known)}")
     labels = _labels(entries, name)
     for label in labels:
         if label not in known:
@@ -227,6 +233,14 @@ def _one_hot(entries: Any, name: str, known: tuple[str, ...]) -> Array:
 
 def _finite(entries: Any, name: str) -> Array:
     place = f"context column {name!r}"
+    if np.ndim(entries) == 0:  # one context has no rows to name
+        try:
+            value = np.float64(float(entries))
+        except (TypeError, ValueError):
+            raise BadData(f"{place}: {entries!r} is not a number") from None
+        if not np.isfinite(value):
+            raise BadData(f"{place} is {value:g}; give a finite number")
+        return np.asarray(value)
     values = numbers(entries, place)
     check_finite(np.atleast_1d(values)[:, None], [place])
     return values
