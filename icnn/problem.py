@@ -31,6 +31,7 @@ from icnn.errors import (
     TimeLimit,
     Unbounded,
 )
+from icnn.learn.context import is_named
 from icnn.learn.surrogate import AbstractSurrogate, aligned
 from icnn.limit import Limit
 from icnn.network import Network
@@ -57,7 +58,7 @@ def read_problem(
     """The program, and a note on bounds that nobody gave."""
     rows, limits, shapes, theirs = _sorted(constraints)
     columns, default = _columns(f, limits)
-    _check_context([f, *(limit.function for limit in limits)], context)
+    check_context([f, *(limit.function for limit in limits)], context)
     box = fix(read_bounds(bounds, columns, default), fixed, columns)
     integral = read_integrality(integrality, columns)
     sets = [shape.lower(len(columns)) for shape in shapes]
@@ -149,12 +150,20 @@ def _own(f: AbstractSurrogate, context: Any) -> Any:
     return context
 
 
-def _check_context(functions: Sequence[Any], context: Any) -> None:
+def check_context(functions: Sequence[Any], context: Any) -> None:
+    """Refuse a context, or a name in it, that no function takes, and values without clear names."""
     known = {
         name for f in functions if isinstance(f, AbstractSurrogate) for name in f.context_columns
     }
     if context is not None and not known:
         raise BadData("a context was given, but no function here takes one; leave context= out")
+    orders = {f.context_columns for f in functions if isinstance(f, AbstractSurrogate)} - {()}
+    if len(orders) > 1 and context is not None and not is_named(context):
+        raise BadData(
+            "the functions here have contexts of their own "
+            f"({' and '.join(sorted(', '.join(order) for order in orders))}), "
+            "so values without names are ambiguous; give the context as a dict"
+        )
     for name in context if isinstance(context, Mapping) else ():
         if name not in known:
             raise BadData(

@@ -97,3 +97,25 @@ def test_surrogates_refuse_the_wrong_direction_and_networks_beside_them(cost, st
 def test_an_infeasible_learned_limit(cost, strength):
     with pytest.raises(Infeasible):
         icnn.minimize(cost, constraints=[strength >= 1e3])
+
+
+def test_contexts_of_several_functions_are_aligned_by_name():
+    """Two functions list the same context in another order: names say which is which."""
+    r = np.random.default_rng(0)
+    X = pd.DataFrame(r.uniform(-1, 1, (60, 2)), columns=COLUMNS)
+    C = pd.DataFrame(r.uniform(0, 1, (60, 2)), columns=["wave", "wind"])
+    y = np.square(X.to_numpy() - C.to_numpy()).sum(1)
+    options = dict(budget=icnn.Budget(restarts=1, steps=40, polish=0), progress=False)
+    f = icnn.fit(icnn.PICNN(2, 2, (6,), (4,)), X, y, context=C, **options)
+    g = icnn.fit(icnn.PICNN(2, 2, (6,), (4,)), X, y, context=C[["wind", "wave"]], **options)
+    at = {"wave": 0.9, "wind": 0.1}
+    least = icnn.minimize(g, context=at).value
+    limit = g <= least + 1e-3
+    d = icnn.minimize(f, constraints=[limit], context=at)
+    assert g.predict(d.x, at) <= least + 1e-3 + 1e-6
+    for named in (pd.Series({"wind": 0.1, "wave": 0.9}), pd.DataFrame([{**at, "more": 1}])):
+        assert icnn.minimize(f, constraints=[limit], context=named).value == d.value
+    for unnamed in ([0.9, 0.1], np.array([0.9, 0.1]), pd.Series([0.9, 0.1])):
+        with pytest.raises(BadData, match=r"\(wave, wind and wind, wave\).*give .* as a dict"):
+            icnn.minimize(f, constraints=[limit], context=unnamed)
+        assert icnn.minimize(f, constraints=[f <= 1e3], context=unnamed).success

@@ -125,7 +125,7 @@ def read_context(context: Any, names: tuple[str, ...], rows: int | None = None) 
         )
     if _is_series(context) and names == (context.name,) and names[0] not in context.index:
         context = context.to_frame()  # the column itself, one entry a row, as fit takes it
-    if is_frame(context) or isinstance(context, Mapping) or _by_name(context):
+    if is_named(context):
         missing = [name for name in names if name not in context]
         if missing:
             raise BadData(f"context has no {missing[0]!r}; f depends on {', '.join(names)}")
@@ -142,6 +142,13 @@ def read_context(context: Any, names: tuple[str, ...], rows: int | None = None) 
             )
         given = {name: values[..., j] for j, name in enumerate(names)}
     return _aligned(given, rows)
+
+
+def is_named(context: Any) -> bool:
+    """Whether the values of a context come with names: a dict, a frame, or a row of one."""
+    if is_frame(context) or isinstance(context, Mapping):
+        return True
+    return _is_series(context) and any(isinstance(label, str) for label in context.index)
 
 
 def _aligned(given: Given, rows: int | None) -> Given:
@@ -259,9 +266,6 @@ def _is_series(value: Any) -> bool:
     return pandas is not None and isinstance(value, pandas.Series)
 
 
-def _by_name(context: Any) -> bool:
-    """Whether a series is one context, with names as its index."""
-    return _is_series(context) and any(isinstance(label, str) for label in context.index)
 
 
 def _example(names: tuple[str, ...]) -> str:
