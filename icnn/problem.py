@@ -68,7 +68,7 @@ def read_problem(
     program = assemble(
         network_of(f, context, columns),
         whole(box, integral),
-        read_rows(rows, columns),
+        read_rows(list(rows.values()), columns, list(rows)),
         integral=integral,
         columns=columns,
         sets=sets,
@@ -88,12 +88,14 @@ def _note(f: Any, bounds: Any, columns: tuple[str, ...]) -> str:
 
 def _sorted(
     constraints: Any,
-) -> tuple[list[Any], list[Limit], list[AbstractSet], dict[int, Any]]:
-    """Linear rows, learned limits, sets, and CVXPY constraints by their position."""
+) -> tuple[dict[int, Any], list[Limit], list[AbstractSet], dict[int, Any]]:
+    """Linear rows by their position, learned limits, sets, and CVXPY constraints by theirs."""
     if constraints is None:
         constraints = ()
     given = list(constraints) if isinstance(constraints, list | tuple) else [constraints]
-    rows, limits, shapes, theirs = [], [], [], {}
+    rows: dict[int, Any] = {}
+    theirs: dict[int, Any] = {}
+    limits, shapes = [], []
     for k, constraint in enumerate(given):
         if isinstance(constraint, Limit):
             limits.append(constraint)
@@ -102,7 +104,7 @@ def _sorted(
         elif is_cvxpy(constraint) or isinstance(constraint, bool | np.bool_):
             theirs[k] = constraint
         else:
-            rows.append(constraint)
+            rows[k] = constraint
     return rows, limits, shapes, theirs
 
 

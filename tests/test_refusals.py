@@ -190,6 +190,16 @@ WRONG = {
         dict(constraints=LinearConstraint([1, 1, 1], 0, 1)),
         r"constraint 0 has 3 columns; x has 2",
     ),
+    "columns-behind-others": (
+        dict(
+            constraints=[
+                icnn.affine([1.0, 0.0]) <= 1.0,
+                icnn.sets.Ball([0, 0], 1),
+                LinearConstraint([1, 1, 1], 0, 1),
+            ]
+        ),
+        r"constraint 2 has 3 columns; x has 2",
+    ),
     "nan-row": (
         dict(constraints=LinearConstraint([np.nan, 1], 0, 1)),
         r"constraint 0 has an entry",
@@ -215,7 +225,7 @@ def test_wrong_arguments(name):
     [
         (
             dict(constraints={"type": "eq"}),
-            "constraint 0 is a dict; constraints are .*LinearConstraint",
+            "constraint 0 is a dict; a constraint is a .*LinearConstraint, a comparison of",
         ),
         (dict(constraints=[LinearConstraint([1, 1]), 3]), "constraint 1 is a int"),
         (dict(integrality=[2, 0]), r"integrality of column 'x0' is 2; 0 \(continuous\) and 1"),

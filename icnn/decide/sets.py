@@ -78,12 +78,18 @@ def fix(box: Box, fixed: Mapping[str, float] | None, columns: Sequence[str]) -> 
     return Box(lower, upper)
 
 
-def read_rows(constraints: Any, columns: Sequence[str]) -> Rows:
-    """The rows of one or several `scipy.optimize.LinearConstraint`, stacked in their order."""
+def read_rows(
+    constraints: Any, columns: Sequence[str], places: Sequence[int] | None = None
+) -> Rows:
+    """The rows of one or several `scipy.optimize.LinearConstraint`, stacked in their order.
+
+    `places` are their positions among all constraints of the user, for the messages.
+    """
     if constraints is None:
         constraints = ()
     given = list(constraints) if isinstance(constraints, list | tuple) else [constraints]
-    blocks = [_rows_of(k, constraint, columns) for k, constraint in enumerate(given)]
+    numbered = zip(range(len(given)) if places is None else places, given, strict=True)
+    blocks = [_rows_of(k, constraint, columns) for k, constraint in numbered]
     empty = Rows(sp.csr_array((0, len(columns))), np.empty(0), np.empty(0))
     blocks = blocks or [empty]
     return Rows(
@@ -178,8 +184,9 @@ def _rows_of(k: int, constraint: Any, columns: Sequence[str]) -> Rows:
 
     if not isinstance(constraint, LinearConstraint):
         raise NotSupported(
-            f"constraint {k} is a {type(constraint).__name__}; "
-            "constraints are scipy.optimize.LinearConstraint objects"
+            f"constraint {k} is a {type(constraint).__name__}; a constraint is a "
+            "scipy.optimize.LinearConstraint, a comparison of a learned function (f <= 3.0), "
+            "a set of icnn.sets or a CVXPY constraint on variable="
         )
     A = sp.csr_array(np.atleast_2d(constraint.A) if not sp.issparse(constraint.A) else constraint.A)
     A = A.astype(np.float64)
