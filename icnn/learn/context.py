@@ -266,7 +266,5 @@ def _is_series(value: Any) -> bool:
     return pandas is not None and isinstance(value, pandas.Series)
 
 
-
-
 def _example(names: tuple[str, ...]) -> str:
     return "{" + ", ".join(f"{name!r}: …" for name in names) + "}"
