@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, final
@@ -23,7 +23,7 @@ from icnn.learn.maxaffine import MaxAffine
 from icnn.learn.model import AbstractConvexModel
 from icnn.learn.picnn import PICNN
 from icnn.learn.relusum import ReLUSum
-from icnn.learn.surrogate import AbstractSurrogate
+from icnn.learn.surrogate import AbstractSurrogate, Surrogate
 from icnn.learn.table import read_column
 from icnn.learn.train import Budget
 from icnn.minimize import maximize as greatest
@@ -114,7 +114,8 @@ def minimize(args: Namespace) -> None:
     )
     try:
         if args.out:
-            report.write_text(report.as_json(decision, task.conditions), args.out)
+            told = report.as_json(decision, task.conditions, _numbered(f, task.context))
+            report.write_text(told, args.out)
     finally:  # a full disk must not lose the decision
         print(_told(task, decision, f))
     if args.out:
@@ -171,6 +172,14 @@ def _context(f: AbstractSurrogate | Network, texts: Sequence[str]) -> dict[str, 
         )
     f.at(given)  # a value that it does not know is refused before the rest is read
     return given
+
+
+def _numbered(f: AbstractSurrogate | Network, context: Mapping[str, str]) -> dict[str, float | str]:
+    """The values of a context as numbers, and as text where the column holds categories."""
+    if not isinstance(f, Surrogate) or f.encoder is None:
+        return {}
+    known = dict(zip(f.encoder.columns, f.encoder.categories, strict=True))
+    return {name: float(text) if known[name] is None else text for name, text in context.items()}
 
 
 def _told(task: Task, decision: Decision, f: AbstractSurrogate | Network) -> str:

@@ -67,7 +67,11 @@ def conditions(decision: Decision, texts: Sequence[str]) -> str:
     return table(rows)
 
 
-def as_json(decision: Decision, conditions: Sequence[str] = ()) -> str:
+def as_json(
+    decision: Decision,
+    conditions: Sequence[str] = (),
+    context: Mapping[str, float | str] | None = None,
+) -> str:
     """Everything about a decision; what is not a finite number becomes null."""
     sides = {
         side: dict(zip(decision.columns, decision.multipliers[side].tolist(), strict=True))
@@ -75,6 +79,7 @@ def as_json(decision: Decision, conditions: Sequence[str] = ()) -> str:
     }
     content = {
         "x": decision.x_named,
+        "context": dict(context or {}),
         "value": decision.value,
         "bound": decision.bound,
         "gap": decision.gap,

@@ -134,6 +134,8 @@ def test_a_context_is_named_by_fit_and_given_by_minimize(run, folder):
     expected = icnn.minimize(f, context={"wave": 2.0, "site": "south east", "calm": False})
     found = json.loads((folder / "d.json").read_text())
     assert found["value"] == pytest.approx(expected.value, rel=1e-12)
+    assert found["context"] == {"wave": 2.0, "site": "south east", "calm": "False"}
+    assert f.predict(list(found["x"].values()), found["context"]) == pytest.approx(found["value"])
     options = ["--target", "cost", "--steps", "2", "--out", "v.icnn", "--decisions", "a"]
     code, out, _ = run("fit", "waves.csv", *options, "--context", "wave", "--model", "maxaffine")
     assert code == 0
@@ -196,6 +198,7 @@ def test_minimize_does_what_the_library_does(run, folder):
     f = icnn.load(folder / "m.icnn")
     expected = icnn.minimize(f, bounds={"a": (2, 2), "b c": (0.5, 1)})
     assert found["value"] == pytest.approx(expected.value, abs=1e-9)
+    assert found["context"] == {}
     assert found["x"] == pytest.approx({"a": 2.0, "b c": found["x"]["b c"]})
     assert 0.5 - 1e-9 <= found["x"]["b c"] <= 1 + 1e-9
     assert found["success"] is True
