@@ -120,6 +120,11 @@ def test_monotone_holds_for_any_parameters(positivity, signs):
                     assert sign == 0 or rises(f, column, sign)
 
 
+def test_directions_may_be_an_array():
+    for signs in ((1, -1), [1, -1], np.array([1, -1]), np.array([1.0, -1.0])):
+        assert icnn.PICNN(2, 3, monotone=signs).config["monotone"] == [1, -1]
+
+
 TINY = icnn.Budget(restarts=2, steps=60, every=10, polish=10)
 
 

@@ -5,6 +5,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -128,7 +129,7 @@ def check_monotone(monotone: Any, n: int, atom: AbstractAtom) -> list[int] | Non
     """A direction for each column, or a sentence on what is wrong with it."""
     if monotone is None:
         return None
-    signs = list(monotone) if isinstance(monotone, Sequence) else []
+    signs = list(monotone) if isinstance(monotone, Sequence | np.ndarray) else []
     if len(signs) != n or any(isinstance(s, bool) or s not in (-1, 0, 1) for s in signs):
         raise BadData(f"monotone lists +1, 0 or -1 for each of {n} columns, not {monotone!r}")
     if any(signs) and not atom.nondecreasing:
