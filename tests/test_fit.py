@@ -69,6 +69,13 @@ def test_warm_start_begins_at_the_given_weights():
     assert fit(good, budget=still).score(X, Y) < kept.score(X, Y)
 
 
+def test_no_polish_is_none():
+    """The weights are then those of Adam, which float32 can hold."""
+    for seed in range(5):
+        s = fit(budget=replace(TINY, polish=0), seed=seed)
+        assert all(torch.equal(p, p.float().double()) for p in s.model.parameters())
+
+
 def test_concave_is_minus_convex():
     convex, concave = fit(), fit(y=-Y, concave=True)
     np.testing.assert_array_equal(concave.predict(X), -convex.predict(X))

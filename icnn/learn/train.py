@@ -175,6 +175,8 @@ def polish(
         [np.full(p.numel(), floors.get(name, -np.inf)) for name, p in model.named_parameters()]
     )
     watch = _Watch(model, held_out, budget.polish_patience)
+    if budget.polish == 0:  # scipy makes one iteration even with maxiter=0
+        return 0, watch.loss
 
     def value(point: Array) -> tuple[float, Array]:
         _assign(params, point)
