@@ -1,6 +1,6 @@
 """icnn: learn the objective, then solve it, with proof."""
 
-from icnn import atoms, datasets, errors, models, sets, solvers
+from icnn import atoms, datasets, models, sets, solvers, theory
 from icnn.atoms import Max as Max
 from icnn.atoms import PiecewiseLinear as PiecewiseLinear
 from icnn.convert import to_cvxpy
@@ -40,7 +40,6 @@ __all__ = [
     "affine",
     "atoms",
     "datasets",
-    "errors",
     "fit",
     "load",
     "maximize",
@@ -51,5 +50,6 @@ __all__ = [
     "save",
     "sets",
     "solvers",
+    "theory",
     "to_cvxpy",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "icnn"
-FOUNDATION = [{"errors"}, {"atoms", "datasets", "limit", "where", "sheet"}, {"network"}]
+FOUNDATION = [{"errors"}, {"atoms", "datasets", "limit", "where", "sheet"}, {"network"}, {"theory"}]
 MODELS = {  # a new model is one new file
     "learn.ficnn",
     "learn.groupmax",

@@ -8,8 +8,8 @@ import icnn
 NAMES = """
 FICNN PICNN BadData Budget Decision ICNNError LogSumExp MaxAffine Network
 NotConvex NotSolved NotSupported ReLUSum Sum Surrogate affine atoms datasets
-errors fit load maximize minimize models prepare relu_network save
-sets solvers to_cvxpy
+fit load maximize minimize models prepare relu_network save
+sets solvers theory to_cvxpy
 """
 
 
