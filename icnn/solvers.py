@@ -1,7 +1,8 @@
 """The menu of solvers: `minimize(f, solver=icnn.solvers.HiGHS(seconds=10))`."""
 
+from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.clarabel import Clarabel
 from icnn.decide.solvers.cvxpy import CVXPY
 from icnn.decide.solvers.highs import HiGHS
 
-__all__ = ["CVXPY", "Clarabel", "HiGHS"]
+__all__ = ["CVXPY", "Bundle", "Clarabel", "HiGHS"]

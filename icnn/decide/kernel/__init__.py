@@ -1,0 +1,162 @@
+"""The compiled bundle method: C structures, and the one door to them."""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from ctypes import POINTER, Structure, byref, c_double, c_int64, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
+ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
+
+
+class Net(NamedTuple):
+    """The hidden layers that many decisions share; matrices column by column (oracle.h)."""
+
+    rows: Ints  # (layers + 1,) where the rows of a layer start
+    units: Ints  # (layers + 1,)
+    atom: Ints  # (layers,) positions in ATOMS
+    parameter: Array  # (layers,) such as a temperature
+    piece: Ints  # (layers + 1,) where the pieces of a layer start
+    pieces: Array  # (pieces, 2) slope and intercept
+    V: Array
+    v: Ints  # (layers,) where V starts, −1 where it is zero
+    edge: Ints  # (layers + 1,) where the edges of a layer start
+    source: Ints  # (edges,)
+    W: Array
+    w: Ints  # (edges,) where W starts
+    gate: Ints  # (edges + 1,) where the gates of an edge start
+
+
+class Places(NamedTuple):
+    """What each decision adds, (1, ...) for all or (B, ...) one a row, and the output c·x + e·z."""
+
+    b: Array  # (B, rows)
+    h: Array  # (B, layers, n) factors on x
+    gates: Array  # (B, gates)
+    c: Array  # (B, n)
+    e: Array  # (B, units)
+    D: Array  # (B, rows of the set) their right-hand sides
+
+
+class Found(NamedTuple):
+    """What a search found for each row."""
+
+    x: Array  # (B, n) in the box [−1, 1]
+    value: Array  # (B,) ∞ without a feasible point
+    bound: Array  # (B,) the master's own
+    u: Array  # (B, rows) multipliers of the units
+    y: Array  # (B, rows of the set) ≥ 0
+    outcome: Ints  # (B,)
+    calls: Ints  # (B,) of the oracle
+
+
+@final
+@dataclass(frozen=True)
+class Options:
+    """How to search: `level` of the level set, or 0 for in-out with `step`."""
+
+    tolerance: float
+    level: float
+    step: float
+    calls: int
+    keep: int  # cuts that stay for the next row
+    seconds: float  # for each row
+
+
+class _Net(Structure):
+    _fields_ = [("n", c_int64), ("layers", c_int64), *((name, c_void_p) for name in Net._fields)]
+
+
+class _Places(Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in Places._fields),
+        *((f"{name}_stride", c_int64) for name in Places._fields),
+    ]
+
+
+class _Options(Structure):
+    _fields_ = [
+        ("tolerance", c_double),
+        ("level", c_double),
+        ("step", c_double),
+        ("calls", c_int64),
+        ("keep", c_int64),
+        ("seconds", c_double),
+    ]
+
+
+class _Found(Structure):
+    _fields_ = [(name, c_void_p) for name in Found._fields]
+
+
+@cache
+def library() -> Any:
+    """The compiled library, or None where it was not built: no C compiler at installation."""
+    files = [Path(__file__).with_name(f"_bundle{suffix}") for suffix in EXTENSION_SUFFIXES]
+    found = next((file for file in files if file.exists()), None)
+    if found is None:
+        return None
+    try:
+        lib = ctypes.CDLL(str(found))
+    except OSError:
+        return None
+    lib.icnn_room_new.restype = c_void_p
+    lib.icnn_room_new.argtypes = [POINTER(_Net), c_void_p, c_int64, c_int64]
+    lib.icnn_room_free.argtypes = [c_void_p]
+    lib.icnn_search.argtypes = [
+        POINTER(_Net), POINTER(_Places), c_int64, c_void_p, POINTER(_Options), POINTER(_Found),
+    ]  # fmt: skip
+    return lib
+
+
+@final
+class Searcher:
+    """A network and the rows G of a set, with memory for one search at a time.
+
+    Args:
+        net: the hidden layers.
+        n: columns.
+        G: (rows, n), the rows G x ≤ D of the set.
+        capacity: cuts that memory is kept for.
+    """
+
+    def __init__(self, net: Net, n: int, G: Array, capacity: int) -> None:
+        self._net, self._n, self._G = net, n, np.ascontiguousarray(G, dtype=np.float64)
+        pointers = (array.ctypes.data for array in net)
+        self._c_net = _Net(n, len(net.atom), *pointers)
+        lib = library()
+        room = lib.icnn_room_new(
+            byref(self._c_net), self._G.ctypes.data, len(G), len(G) + capacity
+        )
+        if not room:
+            raise MemoryError(f"no memory for {capacity} cuts of {n} columns")
+        self._room = room
+        weakref.finalize(self, lib.icnn_room_free, room)
+
+    def __call__(self, places: Places, options: Options) -> Found:
+        """Search row by row; a row may start from the cuts of the one before."""
+        places = Places(*(np.ascontiguousarray(a, dtype=np.float64) for a in places))
+        B, n, R = max(map(len, places)), self._n, int(self._net.rows[-1])
+        found = Found(
+            np.empty((B, n)), np.empty(B), np.empty(B), np.empty((B, R)),
+            np.empty((B, len(self._G))), np.empty(B, np.int64), np.empty(B, np.int64),
+        )  # fmt: skip
+        strides = (0 if len(a) == 1 else a[0].size for a in places)
+        c_places = _Places(*(a.ctypes.data for a in places), *strides)
+        c_options = _Options(*(getattr(options, name) for name, _ in _Options._fields_))
+        c_found = _Found(*(a.ctypes.data for a in found))
+        library().icnn_search(
+            byref(self._c_net), byref(c_places), B, self._room, byref(c_options), byref(c_found)
+        )
+        return found

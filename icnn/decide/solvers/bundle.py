@@ -1,0 +1,74 @@
+"""Bundle: cuts in x alone, from a compiled oracle, with exact bounds from a small master problem."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from icnn.decide.flat import Flat, flat, not_flat
+from icnn.decide.kernel import INFEASIBLE, STOPPED, Options, Searcher, library
+from icnn.decide.program import Program
+from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
+
+ABSENT = (
+    "Bundle: its compiled part is missing, as there was no C compiler when icnn was installed; "
+    "install one and run the installation again"
+)
+
+
+@final
+@dataclass(frozen=True)
+class Bundle(AbstractSolver):
+    """The level or in-out bundle method in x, compiled: a forward and a backward pass a step.
+
+    Args:
+        tolerance: of the gap, relative to the range of f.
+        seconds: time limit.
+        calls: evaluations of f at most; None means 100 (n + 1) + 1000.
+    """
+
+    tolerance: float = 1e-9
+    seconds: float = math.inf
+    calls: int | None = None
+
+    def __post_init__(self) -> None:
+        limits = {} if self.calls is None else {"calls": self.calls}
+        check_limits("Bundle", seconds=self.seconds, tolerance=self.tolerance, **limits)
+
+    def refusal(self, program: Program) -> str | None:
+        if library() is None:
+            return ABSENT
+        reason = not_flat(program)
+        return None if reason is None else f"Bundle: {reason}"
+
+    def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
+        arrays = flat(program)
+        n = program.n
+        searcher = Searcher(arrays.net, n, arrays.sides.G, capacity(n))
+        found = searcher(arrays.places(), self.options(arrays, seconds))
+        outcome, proof = int(found.outcome[0]), arrays.multipliers(found.u[0], found.y[0])
+        if outcome == INFEASIBLE:
+            return Answer(Outcome.NO_POINT)
+        stopped = Outcome.STOPPED if outcome == STOPPED else Outcome.POINT
+        if not np.isfinite(found.value[0]):
+            return Answer(stopped)
+        return Answer(stopped, arrays.x(found.x[0]), proof)
+
+    def options(self, arrays: Flat, seconds: float = math.inf, keep: int = 0) -> Options:
+        """What the search is asked: level sets where a call is dear, in-out where it is cheap."""
+        n = arrays.program.n
+        limit = min(self.seconds, seconds, 1e9)
+        calls = 100 * (n + 1) + 1000 if self.calls is None else self.calls
+        level = 0.5 if arrays.heavy else 0.0
+        return Options(self.tolerance, level, 0.5, calls, keep, limit)
+
+
+def capacity(n: int) -> int:
+    """Cuts that fit in memory at a time: more slow the master down, fewer are forgotten."""
+    return 6 * (n + 1) + 100
+
+
+
