@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -113,7 +113,7 @@ def judge(
     scale = max(program.spread, float(program.parts[0].values.max()) - value)
     proofs = proofs or [active_multipliers(program, x)]
     m = certificate.lagrangian(program, proofs[0])
-    bound = certificate.least(m, program.finite.lower, program.finite.upper)
+    bound = float(certificate.least(m, program.finite.lower, program.finite.upper))
     if value - bound > TOLERANCE * scale:  # a poor proof: perhaps the tangent at x does better
         for proof in [*proofs[1:], active_multipliers(program, x)]:
             bound = max(bound, certificate.bound(program, proof))
@@ -138,12 +138,17 @@ def judge(
 
 
 def decide_status(decision: Decision, *, out_of_time: bool = False) -> Decision:
-    """The one rule of success, on gap and violation alone; ULPS is what f itself is known to."""
-    allowed = max(TOLERANCE * decision.scale, ULPS * float(np.spacing(abs(decision.value))))
-    closed = abs(decision.gap) <= allowed and decision.violation <= TOLERANCE
-    status = Status.OPTIMAL if closed else Status.TIME_LIMIT if out_of_time else Status.INACCURATE
-    message = status.value if decision.certified or not closed else SOLVERS_WORD
+    """The one rule of success applied to a decision."""
+    done = closed(decision.gap, decision.scale, decision.value, decision.violation)
+    status = Status.OPTIMAL if done else Status.TIME_LIMIT if out_of_time else Status.INACCURATE
+    message = status.value if decision.certified or not done else SOLVERS_WORD
     return replace(decision, status=status, message=message)
+
+
+def closed(gap: Any, scale: Any, value: Any, violation: Any) -> Any:
+    """The one rule of success, on gap and violation alone; ULPS is what f itself is known to."""
+    allowed = np.maximum(TOLERANCE * scale, ULPS * np.spacing(np.abs(value)))
+    return (np.abs(gap) <= allowed) & (violation <= TOLERANCE)
 
 
 def failed(

@@ -1,9 +1,10 @@
-"""A program's objective as flat arrays for the compiled kernels, scaled to the box [−1, 1]."""
+"""A batch as flat arrays for the compiled kernels, scaled to the box [−1, 1], and the way back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -19,12 +20,12 @@ from icnn.atoms import (
     Softplus,
     SumSquares,
 )
-from icnn.decide.certificate import Multipliers
+from icnn.decide.batch import Batch
 from icnn.decide.kernel import ATOMS, Net, Places
 from icnn.decide.program import Line, Program
 
 Array = NDArray[np.float64]
-EMPTY = np.empty(0)
+NOTHING = np.empty(0)
 # the kernel's name of an atom and its parameter
 KINDS: dict[type[AbstractAtom], Callable[[Any], tuple[str, float]]] = {
     PiecewiseLinear: lambda atom: ("PIECES", 0.0),
@@ -38,9 +39,9 @@ KINDS: dict[type[AbstractAtom], Callable[[Any], tuple[str, float]]] = {
 
 
 class Sides(NamedTuple):
-    """The rows of a set as G t ≤ D: which row, which side (−1 lower, 1 upper), how large."""
+    """The rows of a set as A x ≤ D: which row, which side (−1 lower, 1 upper), how large."""
 
-    G: Array  # (sides, n)
+    A: Array  # (sides, n)
     row: NDArray[np.intp]
     sign: Array
     size: Array
@@ -49,62 +50,71 @@ class Sides(NamedTuple):
 @final
 @dataclass(frozen=True, eq=False)
 class Flat:
-    """Scaled arrays of a program, x = centre + half · t, f counted in ranges; and the way back."""
+    """What the kernels share for a batch: x = centre + half · t, f counted in its range."""
 
-    program: Program
+    batch: Batch
     net: Net
-    centre: Array  # (n,)
-    half: Array  # (n,)
-    scale: float
     sides: Sides
 
     @property
     def heavy(self) -> bool:
         """Whether a call of the oracle costs more than a projection in x (measured crossover)."""
-        return self.net.V.size + self.net.W.size >= 150 * self.program.n**2
+        return self.net.V.size + self.net.W.size >= 150 * self.batch.n**2
+
+    @cached_property
+    def scale(self) -> Array:
+        """The unit of f, (B | 1,)."""
+        return self.batch.spread
 
     def places(self) -> Places:
-        """What the program itself adds."""
-        lines, half = self.program.lines, self.half
-        *hidden, out = lines
-        b = [line.b + line.V @ self.centre for line in hidden]
-        e = np.zeros(self.net.units[-1])
-        for source, W in out.W:
-            e[self.net.units[source] : self.net.units[source + 1]] += W[0]
+        """What each variant adds."""
+        batch, scale = self.batch, self.scale[:, None]
+        centre, half = batch.reach
+        *hidden, out = batch.lines
+        b = [line.b + _scaled(line, centre) @ line.V.T for line in hidden]
+        h = [_scaled(line, half) for line in hidden]
+        gates = [
+            np.ones((1, W.shape[1])) if gate is None else np.atleast_2d(gate)
+            for line in hidden
+            for _, W, gate in line.edges
+        ]
+        e = np.zeros((1, self.net.units[-1]))
+        for source, W, gate in out.edges:
+            first, last = self.net.units[source : source + 2]
+            weight = W[0] if gate is None else W[0] * gate
+            e = np.repeat(e, len(weight), 0) if weight.ndim > 1 and len(e) == 1 else e
+            e[:, first:last] += weight
+        c = (_scaled(out, half) * out.V[0] + batch.price * half) / scale
         return Places(
-            np.concatenate([EMPTY, *b])[None],
-            np.tile(half, (1, len(hidden), 1)),
-            np.ones((1, self.net.gate[-1])),
-            (out.V[0] * half / self.scale)[None],
-            (e / self.scale)[None],
-            self.side_values()[None],
-        )
+            _joined(b), np.stack(np.broadcast_arrays(*h), 1) if h else np.empty((1, 0, batch.n)),
+            _joined(gates), c, e / scale, self._side_values(centre), half,
+        )  # fmt: skip
 
-    def side_values(self) -> Array:
-        """D of G t ≤ D."""
-        rows, (_, row, sign, size) = self.program.rows, self.sides
-        ends = np.where(sign > 0, rows.upper[row], -rows.lower[row])
-        return np.asarray((ends - sign * (rows.A @ self.centre)[row]) / size)
+    def _side_values(self, centre: Array) -> Array:
+        """D of A x ≤ D around the centre, (B | 1, sides)."""
+        rows, (_, row, sign, size) = self.batch.rows, self.sides
+        ends = np.where(sign > 0, rows.upper[:, row], -rows.lower[:, row])
+        return np.asarray((ends - sign * (rows.A @ centre.T).T[:, row]) / size)
 
     def x(self, t: Array) -> Array:
-        """The decisions in the user's units, (..., n)."""
-        box, ends = self.program.box, self.program.finite
-        x = self.centre + self.half * t
+        """The decisions in the user's units, (B, n)."""
+        (centre, half), box, ends = self.batch.reach, self.batch.box, self.batch.finite
+        x = centre + half * t
         x = np.where(t <= -1, ends.lower, np.where(t >= 1, ends.upper, x))
         return np.clip(x, box.lower, box.upper)
 
-    def multipliers(self, u: Array, y: Array) -> Multipliers:
-        """In the user's units, from those of one search."""
-        rows = self.net.rows
-        slopes = [self.scale * u[i:j] for i, j in zip(rows, rows[1:], strict=False)]
-        return Multipliers(((*slopes, np.ones(1)),), self.row_multipliers(y), np.zeros(0), ())
+    def slopes(self, u: Array) -> list[Array]:
+        """Multipliers of each layer's rows in the user's units, from u (B, rows)."""
+        u, rows = u * self.scale[:, None], self.net.rows
+        hidden = [u[:, i:j] for i, j in zip(rows, rows[1:], strict=False)]
+        return [*hidden, np.ones((len(u), 1))]
 
     def row_multipliers(self, y: Array) -> Array:
-        """∂f*/∂side of each row, (..., m), from those (..., sides) of G t ≤ D."""
+        """∂f*/∂side of each row, (B, m), from those (B, sides) of A x ≤ D."""
         _, row, sign, size = self.sides
-        total = np.zeros((*y.shape[:-1], len(self.program.rows.lower)))
+        total = np.zeros((len(y), self.batch.rows.A.shape[0]))
         for k, i in enumerate(row):
-            total[..., i] -= sign[k] * y[..., k] / size[k] * self.scale
+            total[:, i] -= sign[k] * y[:, k] / size[k] * self.scale
         return total
 
 
@@ -126,12 +136,9 @@ def not_flat(program: Program) -> str | None:
     return None
 
 
-def flat(program: Program) -> Flat:
-    """The scaled arrays of a program that `not_flat` accepts."""
-    centre, half = program.reach
-    return Flat(
-        program, net_of(program.lines[:-1]), centre, half, program.spread, _sides(program, half)
-    )
+def flat(batch: Batch) -> Flat:
+    """What the kernels share for a batch."""
+    return Flat(batch, net_of(batch.lines[:-1]), _sides(batch))
 
 
 def net_of(hidden: Sequence[Line]) -> Net:
@@ -142,20 +149,31 @@ def net_of(hidden: Sequence[Line]) -> Net:
     V = [line.V if line.V.any() else np.empty((0, 0)) for line in hidden]
     starts = _starts([v.size for v in V])
     return Net(
-        _starts([len(line.b) for line in hidden]),
+        _starts([line.V.shape[0] for line in hidden]),
         _starts([line.units for line in hidden]),
         _ints([ATOMS.index(name) for name, _ in kinds]),
         np.array([parameter for _, parameter in kinds]),
         _starts([len(p) for p in pieces]),
         np.concatenate([np.empty((0, 2)), *pieces]),
-        np.concatenate([EMPTY, *(v.T.ravel() for v in V)]),
+        np.concatenate([NOTHING, *(v.T.ravel() for v in V)]),
         _ints([start if v.size else -1 for start, v in zip(starts, V, strict=False)]),
         _starts([len(line.W) for line in hidden]),
         _ints([source for source, _ in edges]),
-        np.concatenate([EMPTY, *(W.T.ravel() for _, W in edges)]),
+        np.concatenate([NOTHING, *(W.T.ravel() for _, W in edges)]),
         _starts([W.size for _, W in edges])[:-1],
         _starts([W.shape[1] for _, W in edges]),
     )
+
+
+def _scaled(line: Line, x: Array) -> Array:
+    return x if line.h is None else x * line.h
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    """Parts (B | 1, k) side by side, one row if all have one."""
+    rows = max((len(np.atleast_2d(p)) for p in parts), default=1)
+    wide = [np.broadcast_to(np.atleast_2d(p), (rows, p.shape[-1])) for p in parts]
+    return np.concatenate([np.empty((rows, 0)), *wide], axis=1)
 
 
 def _pieces(atom: AbstractAtom) -> Array:
@@ -165,12 +183,13 @@ def _pieces(atom: AbstractAtom) -> Array:
     return np.repeat(pieces, 2, axis=0) if len(pieces) == 1 else pieces
 
 
-def _sides(program: Program, half: Array) -> Sides:
-    rows = program.rows
-    row = np.concatenate([np.flatnonzero(np.isfinite(end)) for end in (rows.upper, rows.lower)])
-    sign = np.repeat([1.0, -1.0], [np.isfinite(rows.upper).sum(), np.isfinite(rows.lower).sum()])
-    A = rows.A[row].toarray() * half
-    size = np.abs(A).max(1, initial=0.0)
+def _sides(batch: Batch) -> Sides:
+    rows, half = batch.rows, batch.reach[1].max(0)
+    ends = [np.isfinite(end).any(0) for end in (rows.upper, rows.lower)]
+    row = np.concatenate([np.flatnonzero(end) for end in ends])
+    sign = np.repeat([1.0, -1.0], [end.sum() for end in ends])
+    A = rows.A[row].toarray()
+    size = np.abs(A * half).max(1, initial=0.0)
     size = np.where(size > 0, size, 1.0)
     return Sides(sign[:, None] * A / size[:, None], row, sign, size)
 

@@ -66,4 +66,4 @@ def _held(m: Minorant, program: Program, x: Array, along: tuple[int, float]) -> 
     takes[j] = 0.0
     if not own > takes.sum() * (1 + 1e-9):
         return -np.inf
-    return certificate.least(m, np.where(open_down, x, lower), np.where(open_up, x, upper))
+    return float(certificate.least(m, np.where(open_down, x, lower), np.where(open_up, x, upper)))

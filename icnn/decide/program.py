@@ -24,16 +24,24 @@ FAR = 1e4  # kink distances: an end beyond sets no scale, and its rounding would
 @final
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A layer of the objective as float64 numpy arrays."""
+    """A layer of the objective as float64 numpy arrays; for many functions b, h, gates have rows."""
 
     atom: AbstractAtom
     V: Array  # (rows, n)
-    b: Array  # (rows,)
+    b: Array  # (*batch, rows)
     W: tuple[tuple[int, Array], ...]
+    h: Array | None = None  # (*batch, n), factors on x
+    gates: tuple[Array | None, ...] = ()  # (*batch, units) of each source, factors on it
 
     @property
     def units(self) -> int:
-        return len(self.b) // self.atom.group
+        return self.b.shape[-1] // self.atom.group
+
+    @property
+    def edges(self) -> list[tuple[int, Array, Array | None]]:
+        """Source, weights and gate of each edge."""
+        gates = self.gates or (None,) * len(self.W)
+        return [(source, W, gate) for (source, W), gate in zip(self.W, gates, strict=True)]
 
 
 @final

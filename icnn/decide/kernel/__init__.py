@@ -47,6 +47,7 @@ class Places(NamedTuple):
     c: Array  # (B, n)
     e: Array  # (B, units)
     D: Array  # (B, rows of the set) their right-hand sides
+    half: Array  # (B, n) of each column: rows of the set are A · half
 
 
 class Found(NamedTuple):
@@ -122,22 +123,22 @@ def library() -> Any:
 
 @final
 class Searcher:
-    """A network and the rows G of a set, with memory for one search at a time.
+    """A network and the rows A of a set, with memory for one search at a time.
 
     Args:
         net: the hidden layers.
-        n: columns.
-        G: (rows, n), the rows G x ≤ D of the set.
+        A: (rows, n), the rows (A · half) t ≤ D of the set.
         capacity: cuts that memory is kept for.
     """
 
-    def __init__(self, net: Net, n: int, G: Array, capacity: int) -> None:
-        self._net, self._n, self._G = net, n, np.ascontiguousarray(G, dtype=np.float64)
+    def __init__(self, net: Net, A: Array, capacity: int) -> None:
+        rows, n = A.shape
+        self._net, self._n, self._A = net, n, np.ascontiguousarray(A, dtype=np.float64)
         pointers = (array.ctypes.data for array in net)
         self._c_net = _Net(n, len(net.atom), *pointers)
         lib = library()
         room = lib.icnn_room_new(
-            byref(self._c_net), self._G.ctypes.data, len(G), len(G) + capacity
+            byref(self._c_net), self._A.ctypes.data, rows, rows + capacity
         )
         if not room:
             raise MemoryError(f"no memory for {capacity} cuts of {n} columns")
@@ -150,7 +151,7 @@ class Searcher:
         B, n, R = max(map(len, places)), self._n, int(self._net.rows[-1])
         found = Found(
             np.empty((B, n)), np.empty(B), np.empty(B), np.empty((B, R)),
-            np.empty((B, len(self._G))), np.empty(B, np.int64), np.empty(B, np.int64),
+            np.empty((B, len(self._A))), np.empty(B, np.int64), np.empty(B, np.int64),
         )  # fmt: skip
         strides = (0 if len(a) == 1 else a[0].size for a in places)
         c_places = _Places(*(a.ctypes.data for a in places), *strides)

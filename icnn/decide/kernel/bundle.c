@@ -39,6 +39,7 @@ typedef struct {
     double *U;       /* (capacity, rows of the net): the multipliers behind each cut */
     int64_t *used;   /* (capacity) the call at which a cut was last active */
     double *x, *best, *g, *price;
+    double *A;       /* (rows, n) of the set, in columns of half-width 1 */
     int64_t clock;
     void *memory;
 } Room;
@@ -52,12 +53,13 @@ EXPORT void icnn_room_free(Room *room) {
     if (room) free(room->memory), free(room);
 }
 
-/* Memory for so many constraints in all, the first of them the rows G of the set. */
-EXPORT Room *icnn_room_new(const Net *net, const double *G, int64_t rows, int64_t capacity) {
+/* Memory for so many constraints in all, the first of them the rows A of the set. */
+EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     int64_t n = net->n, m = n + 1, R = net->rows[net->layers], U = net->units[net->layers];
     int64_t wide = n > U ? n : U;
     int64_t doubles = capacity * (n + 1 + R) + 2 * m * m + 4 * m + n * m + m * m + 2 * m + n + m +
-                      2 * R + U + wide + n + 4 * n;
+                      2 * R + U + wide + n + 4 * n +
+                      rows * n;
     int64_t ints = 2 * m + capacity + wide;
     Room *room = calloc(1, sizeof *room);
     char *memory = calloc((size_t)(doubles + ints), 8);
@@ -70,7 +72,7 @@ EXPORT Room *icnn_room_new(const Net *net, const double *G, int64_t rows, int64_
     TAKE(near.N, n * m), TAKE(near.H, m * m), TAKE(near.u, m), TAKE(near.r, m);
     TAKE(near.z, n), TAKE(near.t, m);
     TAKE(work.a, R), TAKE(work.slope, R), TAKE(work.z, U), TAKE(work.weight, wide);
-    TAKE(work.xs, n), TAKE(x, n), TAKE(best, n), TAKE(g, n), TAKE(price, n);
+    TAKE(work.xs, n), TAKE(x, n), TAKE(best, n), TAKE(g, n), TAKE(price, n), TAKE(A, rows * n);
 #undef TAKE
     int64_t *i = (int64_t *)(memory + 8 * doubles);
     room->master.active = i, i += m;
@@ -80,7 +82,7 @@ EXPORT Room *icnn_room_new(const Net *net, const double *G, int64_t rows, int64_
     room->model.n = n;
     room->model.rows = room->model.count = rows;
     room->model.capacity = capacity;
-    if (rows) memcpy(room->model.G, G, (size_t)(rows * n) * 8);
+    if (rows) memcpy(room->A, A, (size_t)(rows * n) * 8);
     return room;
 }
 
@@ -253,8 +255,8 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
 
 /* The places of many rows; a stride of 0 means one for all. */
 typedef struct {
-    const double *b, *h, *gates, *c, *e, *D;
-    int64_t b_stride, h_stride, gates_stride, c_stride, e_stride, D_stride;
+    const double *b, *h, *gates, *c, *e, *D, *half;
+    int64_t b_stride, h_stride, gates_stride, c_stride, e_stride, D_stride, half_stride;
 } Places;
 
 typedef struct {
@@ -278,6 +280,8 @@ EXPORT CLONES void icnn_search(const Net *net, const Places *places, int64_t B, 
             places->gates + i * places->gates_stride, places->c + i * places->c_stride,
             places->e + i * places->e_stride,
         };
+        const double *half = places->half + i * places->half_stride;
+        for (int64_t k = 0; k < rows * n; k++) room->model.G[k] = room->A[k] * half[k % n];
         if (rows) memcpy(room->model.D, places->D + i * places->D_stride, (size_t)rows * 8);
         move_price(&room->model, room->price, place.c);
         memcpy(room->price, place.c, (size_t)n * 8);

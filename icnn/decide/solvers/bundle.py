@@ -8,6 +8,8 @@ from typing import Any, final
 
 import numpy as np
 
+from icnn.decide.batch import Batch
+from icnn.decide.certificate import Multipliers
 from icnn.decide.flat import Flat, flat, not_flat
 from icnn.decide.kernel import INFEASIBLE, STOPPED, Options, Searcher, library
 from icnn.decide.program import Program
@@ -45,21 +47,23 @@ class Bundle(AbstractSolver):
         return None if reason is None else f"Bundle: {reason}"
 
     def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
-        arrays = flat(program)
-        n = program.n
-        searcher = Searcher(arrays.net, n, arrays.sides.G, capacity(n))
+        arrays = flat(Batch.of(program))
+        searcher = Searcher(arrays.net, arrays.sides.A, capacity(program.n))
         found = searcher(arrays.places(), self.options(arrays, seconds))
-        outcome, proof = int(found.outcome[0]), arrays.multipliers(found.u[0], found.y[0])
-        if outcome == INFEASIBLE:
+        if found.outcome[0] == INFEASIBLE:
             return Answer(Outcome.NO_POINT)
-        stopped = Outcome.STOPPED if outcome == STOPPED else Outcome.POINT
+        ending = Outcome.STOPPED if found.outcome[0] == STOPPED else Outcome.POINT
         if not np.isfinite(found.value[0]):
-            return Answer(stopped)
-        return Answer(stopped, arrays.x(found.x[0]), proof)
+            return Answer(ending)
+        slopes = tuple(u[0] for u in arrays.slopes(found.u))
+        y = arrays.row_multipliers(found.y)[0]
+        return Answer(
+            ending, arrays.x(found.x)[0], Multipliers((slopes,), y, np.zeros(0), ())
+        )
 
     def options(self, arrays: Flat, seconds: float = math.inf, keep: int = 0) -> Options:
         """What the search is asked: level sets where a call is dear, in-out where it is cheap."""
-        n = arrays.program.n
+        n = arrays.batch.n
         limit = min(self.seconds, seconds, 1e9)
         calls = 100 * (n + 1) + 1000 if self.calls is None else self.calls
         level = 0.5 if arrays.heavy else 0.0

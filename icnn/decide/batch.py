@@ -1,0 +1,134 @@
+"""Batch: one objective, box and set of rows in many variants, and one judge for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from icnn.decide.certificate import ROUNDOFF, Minorant, gamma, least, minorant, with_rows
+from icnn.decide.decision import closed
+from icnn.decide.program import Line, Program
+from icnn.decide.sets import Box, Rows
+
+Array = NDArray[np.float64]
+SAMPLES = 8  # points at which each variant is evaluated to learn its range
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """minimise f(x) + price·x over a box and rows; a leading axis of 1 means the same for all.
+
+    The lines' own leading axes follow the same rule.
+    """
+
+    lines: tuple[Line, ...]
+    price: Array  # (B | 1, n)
+    box: Box  # (B | 1, n)
+    finite: Box  # (B | 1, n), with the ends that rows imply
+    rows: Rows  # sides (B | 1, m)
+    size: int
+
+    @classmethod
+    def of(cls, program: Program) -> Batch:
+        """The batch of one program."""
+        box, finite, rows = program.box, program.finite, program.rows
+        return cls(
+            program.lines,
+            np.zeros((1, program.n)),
+            Box(box.lower[None], box.upper[None]),
+            Box(finite.lower[None], finite.upper[None]),
+            Rows(rows.A, rows.lower[None], rows.upper[None]),
+            1,
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of columns."""
+        return self.lines[0].V.shape[1]
+
+    @cached_property
+    def reach(self) -> tuple[Array, Array]:
+        """Centre and half-width of each column, (B | 1, n) each."""
+        lower, upper = self.finite.lower, self.finite.upper
+        centre, half = lower + (upper - lower) / 2, (upper - lower) / 2
+        return centre, np.where(half <= 1e-10 * np.abs(centre), 0.0, half)
+
+    def values(self, x: Array) -> Array:
+        """f(x) + price·x at one point a variant, (B, n) -> (B,), or (S, 1, n) -> (S, B)."""
+        z: list[Array] = []
+        for line in self.lines:
+            a = (x if line.h is None else x * line.h) @ line.V.T + line.b
+            for source, W, gate in line.edges:
+                a = a + (z[source] if gate is None else z[source] * gate) @ W.T
+            z.append(line.atom.value(torch.from_numpy(np.ascontiguousarray(a))).numpy())
+        return np.asarray(z[-1][..., 0] + (x * self.price).sum(-1))
+
+    @cached_property
+    def samples(self) -> Array:
+        """Values at SAMPLES points of each variant's reach, (SAMPLES, B | 1)."""
+        centre, half = self.reach
+        steps = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 1, self.n))
+        return self.values(centre + half * steps)
+
+    @cached_property
+    def spread(self) -> Array:
+        """The range over the samples, (B | 1,); the size where the function is constant."""
+        spread, size = np.ptp(self.samples, axis=0), np.abs(self.samples).max(0)
+        return np.where(spread > 1e-12 * size, spread, np.where(size > 0, size, 1.0))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """The judge's figures for each variant, (B,) each."""
+
+    value: Array
+    bound: Array
+    violation: Array
+    scale: Array
+    optimal: NDArray[np.bool_]
+    slope: Array  # (B, n) of the minorant that gives the bound
+
+
+def judge_batch(batch: Batch, x: Array, slopes: Sequence[Array], y: Array) -> Verdict:
+    """Value, bound and violation of x (B, n), proved by slopes (B, rows) a layer and y (B, m)."""
+    value, violation = batch.values(x), _violation(batch, x)
+    m = _minorant(batch, slopes, y)
+    bound = least(m, batch.finite.lower, batch.finite.upper)
+    scale = np.maximum(batch.spread, batch.samples.max(0) - value)
+    optimal = closed(value - bound, scale, value, violation)
+    return Verdict(value, bound, violation, scale, optimal, m.slope)
+
+
+def _minorant(batch: Batch, slopes: Sequence[Array], y: Array) -> Minorant:
+    terms = sum(line.b.shape[-1] + 2 for line in batch.lines) + batch.n + y.shape[-1] + 12
+    g = gamma(terms)
+    m = minorant(batch.lines, slopes, g)
+    m = Minorant(
+        m.slope + batch.price,
+        m.offset,
+        m.constant,
+        m.error + 2 * ROUNDOFF * (np.abs(m.slope) + np.abs(batch.price)),
+        m.error_offset,
+    )
+    return with_rows(m, batch.rows, y, g)
+
+
+def _violation(batch: Batch, x: Array) -> Array:
+    """The largest miss of a bound or row, relative to the size of what is missed, (B,)."""
+    half = batch.reach[1]
+    size = np.where(half > 0, half, np.maximum(np.abs(x), 1e-300))
+    miss = (np.maximum(batch.box.lower - x, x - batch.box.upper) / size).max(-1)
+    A, lower, upper = batch.rows.A, batch.rows.lower, batch.rows.upper
+    if A.shape[0]:
+        at, weight = (A @ x.T).T, (abs(A) @ size.T).T
+        over = np.maximum(lower - at, at - upper) / np.where(weight > 0, weight, 1.0)
+        miss = np.maximum(miss, over.max(-1))
+    return np.where(np.isnan(miss), np.inf, np.maximum(miss, 0.0))
