@@ -142,11 +142,12 @@ def network_of(f: AbstractSurrogate | Network, context: Any, columns: tuple[str,
     """The convex function of all columns, at its own part of the context."""
     if isinstance(f, Network):
         return f
-    network = f.at(_own(f, context)) if f.context_columns else f.at()
+    network = f.at(own_context(f, context)) if f.context_columns else f.at()
     return network if f.columns == columns else aligned(network, f.columns, columns)
 
 
-def _own(f: AbstractSurrogate, context: Any) -> Any:
+def own_context(f: AbstractSurrogate, context: Any) -> Any:
+    """The part of a context by name that f reads."""
     if isinstance(context, Mapping):
         return {name: context[name] for name in f.context_columns if name in context}
     return context

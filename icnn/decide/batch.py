@@ -51,7 +51,7 @@ class Batch:
     @property
     def n(self) -> int:
         """Number of columns."""
-        return self.lines[0].V.shape[1]
+        return int(self.lines[0].V.shape[1])
 
     @cached_property
     def reach(self) -> tuple[Array, Array]:

@@ -77,7 +77,8 @@ def minorant(
     slack = [np.zeros((*batch, line.units)) for line in lines]
     fan = [0] * len(lines)  # terms in the sum that gives each lam
     lam[-1][:] = weight
-    r, error, error_c = np.zeros((*batch, n)), np.zeros((*batch, n)), np.zeros(batch)
+    r, error = np.zeros((*batch, n)), np.zeros((*batch, n))
+    error_c: Any = np.zeros(batch)
     parts: list[Array] = []  # summed once, exactly: the error of c is that of its products
     for k in range(len(lines) - 1, -1, -1):
         line, exact = lines[k], k == len(lines) - 1
@@ -86,7 +87,7 @@ def minorant(
         passed = not line.atom.nonnegative  # only a negative part can cost anything
         slip = line.atom.lip * np.repeat(slack[k], line.atom.group, -1) if passed else 0.0
         spill = loose + slip
-        h = 1.0 if line.h is None else line.h
+        h: Any = 1.0 if line.h is None else line.h
         error += ((g * np.abs(u) + spill) @ np.abs(line.V)) * np.abs(h)
         r += (u @ line.V) * h
         if not exact:
@@ -95,10 +96,10 @@ def minorant(
             error_c += 2 * ROUNDOFF * np.abs(cost).sum(-1)
             error_c += slack[k].sum(-1) * line.atom.at_zero * passed
         for source, W, gate in line.edges:
-            gate = 1.0 if gate is None else gate
-            lam[source] += (u @ W) * gate
+            factor: Any = 1.0 if gate is None else gate
+            lam[source] += (u @ W) * factor
             fan[source] += line.b.shape[-1] + 1
-            slack[source] += (spill @ W) * gate
+            slack[source] += (spill @ W) * factor
     c, error_sum = _total(parts, batch)
     return Minorant(r, c, weight * lines[-1].b[..., 0], error, error_c + error_sum)
 
@@ -187,7 +188,7 @@ def least(m: Minorant, lower: Array, upper: Array) -> Any:
         ends = np.minimum(m.slope * lower, m.slope * upper)
         ends = np.where(m.slope == 0, 0.0, ends)
         reach = np.where(m.error > 0, m.error * np.maximum(np.abs(lower), np.abs(upper)), 0.0)
-    held = np.isfinite(ends).all(-1) & np.isfinite(reach).all(-1)
+    held: Any = np.isfinite(ends).all(-1) & np.isfinite(reach).all(-1)
     ends, reach = np.where(held[..., None], ends, 0.0), np.where(held[..., None], reach, 0.0)
     total, error_sum = _total([np.asarray(m.offset)[..., None], ends], ends.shape[:-1])
     error = m.error_offset + reach.sum(-1) + 2 * ROUNDOFF * np.abs(ends).sum(-1) + error_sum

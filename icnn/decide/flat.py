@@ -55,6 +55,7 @@ class Flat:
     batch: Batch
     net: Net
     sides: Sides
+    unit: Array | None = None  # of f, (B | 1,), where it must stay the same from sweep to sweep
 
     @property
     def heavy(self) -> bool:
@@ -64,7 +65,7 @@ class Flat:
     @cached_property
     def scale(self) -> Array:
         """The unit of f, (B | 1,)."""
-        return self.batch.spread
+        return self.batch.spread if self.unit is None else self.unit
 
     def places(self) -> Places:
         """What each variant adds."""

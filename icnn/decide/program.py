@@ -24,7 +24,7 @@ FAR = 1e4  # kink distances: an end beyond sets no scale, and its rounding would
 @final
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A layer of the objective as float64 numpy arrays; for many functions b, h, gates have rows."""
+    """A layer of the objective as float64 arrays; b, h, gates may hold a row a function."""
 
     atom: AbstractAtom
     V: Array  # (rows, n)
@@ -35,7 +35,7 @@ class Line:
 
     @property
     def units(self) -> int:
-        return self.b.shape[-1] // self.atom.group
+        return int(self.b.shape[-1]) // self.atom.group
 
     @property
     def edges(self) -> list[tuple[int, Array, Array | None]]:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from icnn.errors import BadData, NotConvex
+from icnn.family import composed, family, placed, stretched, summed
 from icnn.learn.context import ContextEncoder, Given, read_context
 from icnn.learn.model import AbstractConvexModel
 from icnn.learn.table import check_names, is_frame, is_row, numbers, read_column
@@ -56,6 +57,17 @@ class AbstractSurrogate(abc.ABC):
     @abc.abstractmethod
     def _values(self, points: Array, given: Given) -> Array:
         """The convex function at points (N, n), each with a context of its own."""
+
+    @abc.abstractmethod
+    def _family(self, given: Given) -> Network | None:
+        """The convex functions at many contexts; None if they share no weights."""
+
+    def family(self, context: Any, rows: int) -> Network | None:
+        """The convex functions at this many contexts (rows, m), with a leading axis.
+
+        None where whole matrices depend on the context, as in a hyper-network.
+        """
+        return self._family(read_context(context, self.context_columns, rows))
 
     def at(self, context: Any = None) -> Network:
         """The convex function in the user's units: f itself, or −f for a concave one.
@@ -173,6 +185,15 @@ class Surrogate(AbstractSurrogate):
             return self._network
         return self._lowered(torch.from_numpy(self.encoder.encode(given)))
 
+    def _family(self, given: Given) -> Network | None:
+        assert self.encoder is not None
+        with torch.no_grad():
+            inner = family(self.model.layers(torch.from_numpy(self.encoder.encode(given))))
+        if inner is None:
+            return None
+        inner = composed(inner, 1 / self.x_scale, -self.x_mean / self.x_scale)
+        return stretched(inner, self.y_scale, -self.y_mean if self.concave else self.y_mean)
+
     def _values(self, points: Array, given: Given) -> Array:
         assert self.encoder is not None
         x = torch.from_numpy((points - self.x_mean) / self.x_scale)
@@ -227,6 +248,17 @@ class Total(AbstractSurrogate):
 
     def _at(self, given: Given) -> Network:
         return self._summed(given) if self.context_columns else self._network
+
+    def _family(self, given: Given) -> Network | None:
+        parts = []
+        for weight, term in self.terms:
+            own = {name: given[name] for name in term.context_columns}
+            f = term._family(own) if own else term._at({})
+            if f is None:
+                return None
+            at = [self.columns.index(name) for name in term.columns]
+            parts.append(stretched(placed(f, at, len(self.columns)), weight, 0.0))
+        return summed(parts)
 
     def _values(self, points: Array, given: Given) -> Array:
         total = np.zeros(points.shape[:-1])

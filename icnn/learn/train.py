@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call, stack_module_state
-from tqdm import tqdm
 
 from icnn.errors import BadData
 from icnn.learn.model import AbstractConvexModel, positive_int, seeded
 from icnn.learn.weights import NonNegative
+from icnn.progress import bar
 
 Array = NDArray[np.float64]
 Weights = dict[str, Tensor]
@@ -121,8 +121,9 @@ def adam(
     optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate)
     best, trace = _Best(params, len(models)), Trace([])
     generator = seeded(seed)
-    bar = tqdm(range(1, budget.steps + 1), desc="fit", disable=_hidden(progress), leave=False)
-    for step in bar:
+    shown = bar("fit", budget.steps, progress)
+    for step in range(1, budget.steps + 1):
+        shown.update()
         for group in optimizer.param_groups:
             group["lr"] = budget.learning_rate * 0.5 * (1 + math.cos(math.pi * step / budget.steps))
         batch = train.rows(_batch(len(train.y), budget.batch_size, generator))
@@ -135,9 +136,10 @@ def adam(
                 now, seen = losses(params, held_out), losses(params, train)
             trace.rows.append((step, seen.tolist(), now.tolist()))
             best.update(params, now)
-            bar.set_postfix(validation=f"{best.loss.min().item():.2e}", refresh=False)
+            shown.set_postfix(validation=f"{best.loss.min().item():.2e}", refresh=False)
             if best.stale >= budget.patience:
                 break
+    shown.close()
     return best.weights(), best.loss, trace
 
 
@@ -264,8 +266,3 @@ def _assign(params: Sequence[Tensor], point: Array) -> None:
     for p in params:
         p.copy_(torch.from_numpy(point[start : start + p.numel()]).view(p.shape))
         start += p.numel()
-
-
-def _hidden(progress: bool | None) -> bool | None:
-    """tqdm's own convention: None hides the bar where nobody looks (no terminal)."""
-    return None if progress is None else not progress

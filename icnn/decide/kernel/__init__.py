@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from ctypes import POINTER, Structure, byref, c_double, c_int64, c_void_p
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -137,9 +137,7 @@ class Searcher:
         pointers = (array.ctypes.data for array in net)
         self._c_net = _Net(n, len(net.atom), *pointers)
         lib = library()
-        room = lib.icnn_room_new(
-            byref(self._c_net), self._A.ctypes.data, rows, rows + capacity
-        )
+        room = lib.icnn_room_new(byref(self._c_net), self._A.ctypes.data, rows, rows + capacity)
         if not room:
             raise MemoryError(f"no memory for {capacity} cuts of {n} columns")
         self._room = room
@@ -155,7 +153,7 @@ class Searcher:
         )  # fmt: skip
         strides = (0 if len(a) == 1 else a[0].size for a in places)
         c_places = _Places(*(a.ctypes.data for a in places), *strides)
-        c_options = _Options(*(getattr(options, name) for name, _ in _Options._fields_))
+        c_options = _Options(*astuple(options))
         c_found = _Found(*(a.ctypes.data for a in found))
         library().icnn_search(
             byref(self._c_net), byref(c_places), B, self._room, byref(c_options), byref(c_found)

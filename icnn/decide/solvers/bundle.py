@@ -1,4 +1,4 @@
-"""Bundle: cuts in x alone, from a compiled oracle, with exact bounds from a small master problem."""
+"""Bundle: cuts in x alone, from a compiled oracle, and a small master problem for the bound."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ class Bundle(AbstractSolver):
             return Answer(ending)
         slopes = tuple(u[0] for u in arrays.slopes(found.u))
         y = arrays.row_multipliers(found.y)[0]
-        return Answer(
-            ending, arrays.x(found.x)[0], Multipliers((slopes,), y, np.zeros(0), ())
-        )
+        return Answer(ending, arrays.x(found.x)[0], Multipliers((slopes,), y, np.zeros(0), ()))
 
     def options(self, arrays: Flat, seconds: float = math.inf, keep: int = 0) -> Options:
         """What the search is asked: level sets where a call is dear, in-out where it is cheap."""
@@ -73,6 +71,3 @@ class Bundle(AbstractSolver):
 def capacity(n: int) -> int:
     """Cuts that fit in memory at a time: more slow the master down, fewer are forgotten."""
     return 6 * (n + 1) + 100
-
-
-

@@ -1,0 +1,123 @@
+"""Variants: one problem at many contexts, prices, bounds and sides, as a batch for the sweep."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from icnn.decide.batch import Batch
+from icnn.decide.decision import Decision, Status
+from icnn.decide.program import Line, Program
+from icnn.decide.sets import Box, Rows
+from icnn.decide.solvers.bundle import Bundle
+from icnn.decide.sweep import Swept
+from icnn.family import placed
+from icnn.learn.surrogate import AbstractSurrogate
+from icnn.network import Network, with_output
+
+Array = NDArray[np.float64]
+
+
+@final
+class Variants:
+    """What is shared by the variants of a program whose objective comes from f."""
+
+    def __init__(self, f: Any, program: Program, solver: Bundle) -> None:
+        self.f, self.program, self.solver = f, program, solver
+
+    @cached_property
+    def base(self) -> Batch:
+        """The program itself."""
+        return Batch.of(self.program)
+
+    def batch(
+        self,
+        size: int,
+        *,
+        context: Any = None,
+        price: Array | None = None,
+        box: Box | None = None,
+        sides: tuple[Array, Array] | None = None,
+    ) -> Batch | None:
+        """The variants with these changes; None if they are not alike enough for one sweep.
+
+        Args:
+            size: how many, B.
+            context: of f, one for all or B rows.
+            price: (1 or B, n) added to the minimised function.
+            box: (1 or B, n).
+            sides: (1 or B, m) lower and upper.
+        """
+        base, n = self.base, self.program.n
+        lines = base.lines if context is None else self._lines(context, size)
+        if lines is None:
+            return None
+        own = base.box if box is None else box
+        rows = base.rows if sides is None else Rows(base.rows.A, *sides)
+        same = box is None and sides is None
+        finite = base.finite if same else self._finite(own, sides is None)
+        if finite is None:
+            return None
+        price = np.zeros((1, n)) if price is None else price
+        return Batch(lines, price, own, finite, rows, size)
+
+    def _lines(self, context: Any, size: int) -> tuple[Line, ...] | None:
+        f = self.f.family(context, size) if isinstance(self.f, AbstractSurrogate) else None
+        if f is None:
+            return None
+        if f.n < self.program.n or self.f.columns != self.program.columns:
+            at = [self.program.columns.index(name) for name in self.f.columns]
+            f = placed(f, at, self.program.n)
+        return lines_of(f)
+
+    def _finite(self, box: Box, same_rows: bool) -> Box | None:
+        """Finite ends of each variant's box: its own, or those that rows imply for all."""
+        base, whole = self.base.finite, self.base.box
+        lower, upper = box.lower, box.upper
+        if same_rows and (lower >= whole.lower).all() and (upper <= whole.upper).all():
+            lower, upper = np.maximum(lower, base.lower), np.minimum(upper, base.upper)
+        return Box(lower, upper) if np.isfinite([lower, upper]).all() else None
+
+
+def lines_of(f: Network) -> tuple[Line, ...]:
+    """The layers of a family as arrays."""
+    found = []
+    for k in with_output(f):
+        edges = [(source, W, *gate) for source, W, *gate in k.W]
+        found.append(
+            Line(
+                k.atom,
+                k.V.numpy(),
+                k.b.numpy(),
+                tuple((edge[0], edge[1].numpy()) for edge in edges),
+                None if k.h is None else k.h.numpy(),
+                tuple(edge[2].numpy() if len(edge) > 2 else None for edge in edges),
+            )
+        )
+    return tuple(found)
+
+
+def swept_decision(swept: Swept, program: Program, seconds: float) -> Decision:
+    """The only variant of a sweep as a `Decision`."""
+    v, n, named = swept.verdict, len(program.columns), program.named_rows
+    return Decision(
+        x=swept.x[0, :n],
+        value=float(v.value[0]),
+        bound=float(v.bound[0]),
+        gap=float(v.value[0] - v.bound[0]),
+        violation=float(v.violation[0]),
+        status=Status.OPTIMAL if v.optimal[0] else Status.INACCURATE,
+        message=(Status.OPTIMAL if v.optimal[0] else Status.INACCURATE).value,
+        multipliers={
+            "rows": swept.rows[0, :named],
+            "lower": swept.lower[0, :n],
+            "upper": swept.upper[0, :n],
+        },
+        solver=Bundle.__name__,
+        seconds=seconds,
+        columns=program.columns,
+        scale=float(v.scale[0]),
+    )
