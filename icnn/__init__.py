@@ -6,7 +6,9 @@ from icnn.atoms import PiecewiseLinear as PiecewiseLinear
 from icnn.convert import to_cvxpy
 from icnn.decide.decision import Decision
 from icnn.decide.decision import Status as Status
-from icnn.errors import BadData, ICNNError, NotConvex, NotSolved, NotSupported
+from icnn.errors import BadData, ICNNError, NotConvex
+from icnn.errors import NotSolved as NotSolved
+from icnn.errors import NotSupported as NotSupported
 from icnn.learn.ficnn import FICNN
 from icnn.learn.fit import fit
 from icnn.learn.maxaffine import LogSumExp, MaxAffine
@@ -16,6 +18,8 @@ from icnn.learn.sum import Sum
 from icnn.learn.surrogate import Surrogate
 from icnn.learn.train import Budget
 from icnn.minimize import maximize, minimize
+from icnn.minimize_batch import maximize_batch as maximize_batch
+from icnn.minimize_batch import minimize_batch
 from icnn.network import Layer as Layer
 from icnn.network import Network, affine, relu_network
 from icnn.prepare import prepare
@@ -32,8 +36,6 @@ __all__ = [
     "MaxAffine",
     "Network",
     "NotConvex",
-    "NotSolved",
-    "NotSupported",
     "ReLUSum",
     "Sum",
     "Surrogate",
@@ -44,6 +46,7 @@ __all__ = [
     "load",
     "maximize",
     "minimize",
+    "minimize_batch",
     "models",
     "prepare",
     "relu_network",

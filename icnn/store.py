@@ -31,6 +31,7 @@ from icnn.errors import BadData, NotSupported
 from icnn.learn.context import ContextEncoder
 from icnn.learn.ficnn import FICNN
 from icnn.learn.groupmax import GroupMax
+from icnn.learn.history import History
 from icnn.learn.hypericnn import HyperICNN
 from icnn.learn.maxaffine import LogSumExp as SoftMaxAffine
 from icnn.learn.maxaffine import MaxAffine
@@ -40,7 +41,7 @@ from icnn.learn.picnn import PICNN
 from icnn.learn.quadratic import Quadratic
 from icnn.learn.relusum import ReLUSum
 from icnn.learn.sum import Sum
-from icnn.learn.surrogate import History, Surrogate
+from icnn.learn.surrogate import Surrogate
 from icnn.network import Layer, Network
 
 FORMAT, VERSION = "icnn", 1

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "icnn"
-FOUNDATION = [{"errors"}, {"atoms", "datasets", "limit", "where", "sheet"}, {"network"}, {"theory"}]
+FOUNDATION = [
+    {"errors", "progress"},
+    {"atoms", "datasets", "limit", "where", "sheet"},
+    {"network"},
+    {"theory", "family"},
+]
 MODELS = {  # a new model is one new file
     "learn.ficnn",
     "learn.groupmax",
@@ -21,25 +26,30 @@ MODELS = {  # a new model is one new file
     "learn.sum",
 }
 LEARN = [
-    {"learn.weights", "learn.table"},
+    {"learn.weights", "learn.table", "learn.history"},
     {"learn.model", "learn.path", "learn.context"},
     {"learn.train", "learn.surrogate", *MODELS},
     {"learn.fit"},
 ]
 DECIDE = [
-    {"decide.cones"},
+    {"decide.cones", "decide.kernel"},
     {"decide.epigraph", "decide.sets"},
     {"decide.program", "decide.shapes"},
     {"decide.assemble"},
     {"decide.certificate", "decide.scaling", "decide.diagnose"},
     {"decide.form"},
-    {"decide.decision", "decide.solvers"},
-    {"decide.growth"},
+    {"decide.decision"},
+    {"decide.batch", "decide.decisions"},
+    {"decide.flat"},
+    {"decide.solvers"},
+    {"decide.growth", "decide.sweep"},
     {"decide.solve"},
 ]
 ROOF = [
     {"problem"},
+    {"variants", "queries"},
     {"models", "sets", "solvers", "minimize", "prepare", "store", "convert"},
+    {"minimize_batch"},
     {"plot", "report"},
     {"demo"},
     {"commands"},
@@ -51,7 +61,7 @@ OWNER = {  # each foreign library is imported by exactly one module
     "clarabel": "decide.solvers.clarabel",
     "cvxpy": "decide.solvers.cvxpy",
     "matplotlib": "plot",
-    "tqdm": "learn.train",
+    "tqdm": "progress",
 }
 LAZY = {"cvxpy", "pandas", "matplotlib", "scipy.optimize", "sklearn"}
 

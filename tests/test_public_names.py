@@ -7,8 +7,8 @@ import icnn
 
 NAMES = """
 FICNN PICNN BadData Budget Decision ICNNError LogSumExp MaxAffine Network
-NotConvex NotSolved NotSupported ReLUSum Sum Surrogate affine atoms datasets
-fit load maximize minimize models prepare relu_network save
+NotConvex ReLUSum Sum Surrogate affine atoms datasets
+fit load maximize minimize minimize_batch models prepare relu_network save
 sets solvers theory to_cvxpy
 """
 

@@ -33,6 +33,7 @@ class Status(enum.Enum):
     UNBOUNDED = "Nothing bounds the objective inside the constraints."
     TIME_LIMIT = "The time limit came first; the decision is the best point found."
     INACCURATE = "A point was found, but it is not proved optimal: see gap and violation."
+    BAD_DATA = "The row could not be read."
 
 
 @final

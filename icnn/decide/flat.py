@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -107,7 +108,7 @@ class Flat:
     def slopes(self, u: Array) -> list[Array]:
         """Multipliers of each layer's rows in the user's units, from u (B, rows)."""
         u, rows = u * self.scale[:, None], self.net.rows
-        hidden = [u[:, i:j] for i, j in zip(rows, rows[1:], strict=False)]
+        hidden = [u[:, i:j] for i, j in pairwise(rows)]
         return [*hidden, np.ones((len(u), 1))]
 
     def row_multipliers(self, y: Array) -> Array:

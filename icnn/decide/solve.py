@@ -21,7 +21,7 @@ from icnn.decide.decision import (
 from icnn.decide.diagnose import direction_sentence, infeasibility, nearest_point, recession
 from icnn.decide.growth import bound_without_ends
 from icnn.decide.program import Program
-from icnn.decide.solvers import pick
+from icnn.decide.solvers import ranked
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
 from icnn.errors import NotSupported
 
@@ -33,16 +33,33 @@ def solve(
 ) -> tuple[Decision, Any]:
     """The judged decision of a program, and the solver's state for a similar program.
 
+    Without a solver, the fastest that takes the program; the next where its proof does not close.
+
     Raises:
         NotSupported: the solver refuses the program, in words.
     """
     began = time.perf_counter()
     if solver is not None and not isinstance(solver, AbstractSolver):
         raise NotSupported(f"solver is an object such as icnn.solvers.HiGHS(), not {solver!r}")
-    if solver is None:
-        solver = pick(program)
-    elif (reason := solver.refusal(program)) is not None:
+    if solver is not None and (reason := solver.refusal(program)) is not None:
         raise NotSupported(reason)
+    best: tuple[Decision, Any] | None = None
+    for candidate in [solver] if solver is not None else ranked(program):
+        decision, state = _solved(program, candidate, start)
+        if best is None or _better(decision, best[0]):
+            best = replace(decision, seconds=time.perf_counter() - began), state
+        if decision.status is not Status.INACCURATE:
+            break
+    assert best is not None
+    return best
+
+
+def _better(a: Decision, b: Decision) -> bool:
+    return a.status is not Status.INACCURATE or a.gap + a.violation < b.gap + b.violation
+
+
+def _solved(program: Program, solver: AbstractSolver, start: Any) -> tuple[Decision, Any]:
+    began = time.perf_counter()
     empty = program.box.lower > program.box.upper
     if empty.any():
         names = ", ".join(np.array(program.columns)[empty[: len(program.columns)]])
@@ -51,10 +68,8 @@ def solve(
         return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0), None
     answer = _asked(program, solver, start)
     if answer.outcome is Outcome.NO_POINT:
-        decision = _explained(program, solver)
-    else:
-        decision = _judged(program, solver, answer, began + solver.seconds)
-    return replace(decision, seconds=time.perf_counter() - began), answer.start
+        return _explained(program, solver), answer.start
+    return _judged(program, solver, answer, began + solver.seconds), answer.start
 
 
 def _asked(program: Program, solver: AbstractSolver, start: Any) -> Answer:

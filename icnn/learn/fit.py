@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from icnn.errors import BadData
 from icnn.learn import train as training
 from icnn.learn.context import ContextEncoder, learn_encoder, read_contexts
+from icnn.learn.history import History
 from icnn.learn.model import AbstractConvexModel, check_seed, seeded
-from icnn.learn.surrogate import History, Surrogate
+from icnn.learn.surrogate import Surrogate
 from icnn.learn.table import read_column, read_table, read_weight
 from icnn.learn.train import Budget, Split
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from icnn.errors import BadData, NotConvex
 from icnn.family import composed, family, placed, stretched, summed
 from icnn.learn.context import ContextEncoder, Given, read_context
+from icnn.learn.history import History
 from icnn.learn.model import AbstractConvexModel
 from icnn.learn.table import check_names, is_frame, is_row, numbers, read_column
 from icnn.limit import Limit, limit
@@ -22,19 +23,6 @@ from icnn.network import Network
 
 Array = NDArray[np.float64]
 CHUNK = 4096  # rows at a time, when every row has weights of its own
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class History:
-    """What the training saw: mean squared errors of standardised y, one row an evaluation."""
-
-    step: Array  # (evaluations,)
-    train: Array  # (evaluations, restarts)
-    validation: Array  # (evaluations, restarts)
-    chosen: int = 0
-    polish_steps: int = 0
-    seconds: float = 0.0
 
 
 class AbstractSurrogate(abc.ABC):
