@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple, final
@@ -24,6 +24,7 @@ from icnn.atoms import (
 from icnn.decide.batch import Batch
 from icnn.decide.kernel import ATOMS, Net, Places
 from icnn.decide.program import Line, Program
+from icnn.decide.sets import Box
 
 Array = NDArray[np.float64]
 NOTHING = np.empty(0)
@@ -68,10 +69,32 @@ class Flat:
         """The unit of f, (B | 1,)."""
         return self.batch.spread if self.unit is None else self.unit
 
+    @cached_property
+    def ends(self) -> Box:
+        """Where the search may go: own ends, and a little beyond those that only rows imply.
+
+        There the row itself must hold, so that it gets the multiplier.
+        """
+        box, finite = self.batch.box, self.batch.finite
+        width = finite.upper - finite.lower
+        size = 1e-3 * np.maximum(np.abs(finite.lower), np.abs(finite.upper))
+        beyond = np.maximum(width / 16, np.where(size > 0, size, 1.0))
+        lower = np.maximum(box.lower, finite.lower - beyond)
+        upper = np.minimum(box.upper, finite.upper + beyond)
+        implied = (finite.lower > box.lower) | (finite.upper < box.upper)
+        return Box(np.where(implied, lower, finite.lower), np.where(implied, upper, finite.upper))
+
+    @cached_property
+    def reach(self) -> tuple[Array, Array]:
+        """Centre and half-width of each column, (B | 1, n) each."""
+        half = (self.ends.upper - self.ends.lower) / 2
+        centre = self.ends.lower + half
+        return centre, np.where(half <= 1e-10 * np.abs(centre), 0.0, half)
+
     def places(self) -> Places:
         """What each variant adds."""
         batch, scale = self.batch, self.scale[:, None]
-        centre, half = batch.reach
+        centre, half = self.reach
         *hidden, out = batch.lines
         b = [line.b + _scaled(line, centre) @ line.V.T for line in hidden]
         h = [_scaled(line, half) for line in hidden]
@@ -100,7 +123,7 @@ class Flat:
 
     def x(self, t: Array) -> Array:
         """The decisions in the user's units, (B, n)."""
-        (centre, half), box, ends = self.batch.reach, self.batch.box, self.batch.finite
+        (centre, half), box, ends = self.reach, self.batch.box, self.ends
         x = centre + half * t
         x = np.where(t <= -1, ends.lower, np.where(t >= 1, ends.upper, x))
         return np.clip(x, box.lower, box.upper)
@@ -140,7 +163,9 @@ def not_flat(program: Program) -> str | None:
 
 def flat(batch: Batch) -> Flat:
     """What the kernels share for a batch."""
-    return Flat(batch, net_of(batch.lines[:-1]), _sides(batch))
+    empty = np.empty(0, dtype=np.intp)
+    bare = Flat(batch, net_of(batch.lines[:-1]), Sides(NOTHING, empty, NOTHING, NOTHING))
+    return replace(bare, sides=_sides(batch, bare.reach[1]))
 
 
 def net_of(hidden: Sequence[Line]) -> Net:
@@ -185,8 +210,8 @@ def _pieces(atom: AbstractAtom) -> Array:
     return np.repeat(pieces, 2, axis=0) if len(pieces) == 1 else pieces
 
 
-def _sides(batch: Batch) -> Sides:
-    rows, half = batch.rows, batch.reach[1].max(0)
+def _sides(batch: Batch, reach: Array) -> Sides:
+    rows, half = batch.rows, reach.max(0)
     ends = [np.isfinite(end).any(0) for end in (rows.upper, rows.lower)]
     row = np.concatenate([np.flatnonzero(end) for end in ends])
     sign = np.repeat([1.0, -1.0], [end.sum() for end in ends])
