@@ -8,6 +8,8 @@ BENCHMARKS = {
     ("solve", "crossover"): "benchmarks.crossover",
     ("solve", "prepared"): "benchmarks.prepared",
     ("solve", "overhead"): "benchmarks.overhead",
+    ("solve", "tractability"): "benchmarks.tractability",
+    ("decide", "activations"): "benchmarks.activations",
 }
 
 
