@@ -100,13 +100,13 @@ class _Model:
 def minimize(
     weights: Weights, box: Pair, *, seconds: float, start: np.ndarray | None = None
 ) -> dict:
-    """Point, bound, status and seconds, of bounding the units and of the search.
+    """Point, bound, status and processor seconds, of bounding the units and of the search.
 
     z ≥ a, z ≤ a - lo (1 - d), 0 ≤ z ≤ hi d with a binary d for each unit that may be on or off;
     units that are always on or always off take none. `start` is a point to begin with.
     """
     highspy.Highs.resetGlobalScheduler(True)  # else `threads` may not differ from an earlier run
-    began = time.perf_counter()
+    began = time.process_time()
     bounds = preactivations(weights, box)
     model, parts = _assembled(weights[:-1], bounds, box)
     binary = np.concatenate([d for _, _, d in parts])
@@ -114,12 +114,12 @@ def minimize(
     if start is not None:
         _begin(highs, model, weights, (parts, start))
     highs.run()
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     solution = highs.getSolution()
     return {
         "x": np.array(solution.col_value[: len(box[0])]) if solution.value_valid else None,
         "bound": highs.getInfo().mip_dual_bound,
-        "status": highs.modelStatusToString(highs.getModelStatus()),
+        "optimal": highs.getModelStatus() == highspy.HighsModelStatus.kOptimal,
         "seconds": took,
         "binaries": int(sum(((lo < 0) & (hi > 0)).sum() for lo, hi in bounds)),
     }
@@ -171,15 +171,26 @@ def _loaded(model: _Model, out: tuple, binary: np.ndarray, seconds: float) -> hi
         kinds[k] = highspy.HighsVarType.kInteger
     lp.integrality_ = kinds
     highs = highspy.Highs()
+    stop_after(highs, seconds)
     options = dict(output_flag=False, threads=1)
-    if seconds < np.inf:
-        options["time_limit"] = float(seconds)
     options |= dict(mip_rel_gap=GAP, mip_abs_gap=GAP, mip_feasibility_tolerance=1e-9)
     options |= dict(primal_feasibility_tolerance=1e-9, dual_feasibility_tolerance=1e-9)
     for name, setting in options.items():
         highs.setOptionValue(name, setting)
     highs.passModel(lp)
     return highs
+
+
+def stop_after(highs: highspy.Highs, seconds: float) -> None:
+    """Let branch and bound stop after so many processor seconds; HiGHS itself counts real ones."""
+    deadline = time.process_time() + seconds
+
+    def check(event: highspy.highs.HighsCallbackEvent) -> None:
+        if time.process_time() > deadline:
+            event.interrupt()
+
+    if seconds < np.inf:
+        highs.cbMipInterrupt += check
 
 
 def _begin(highs: highspy.Highs, model: _Model, weights: Weights, at: tuple) -> None:

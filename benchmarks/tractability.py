@@ -1,6 +1,6 @@
 """Feasible against infeasible: an ICNN and a free ReLU network, both minimised with proof."""
 
-import json
+import sys
 import time
 from collections.abc import Iterator
 
@@ -11,63 +11,29 @@ from tqdm import tqdm
 
 import icnn
 from benchmarks import bigm, peers, tractability_report, unconstrained
-from benchmarks.report import RESULTS, setting
+from benchmarks.log import Log
 from benchmarks.truths import HIGH, LOW, Truth, truth
 from icnn.decide.solvers.solver import AbstractSolver
 
 NAME, N, ROWS, NOISE = "solve-tractability", 10, 2000, 0.05
 WIDTHS = {
-    1: (16, 32, 48, 64, 96, 128, 192),
-    2: (16, 24, 32, 40, 48, 64, 96),
-    3: (8, 16, 24, 32, 48, 64),
+    1: (16, 32, 48, 64, 80, 96, 112, 128, 192),
+    2: (16, 24, 32, 36, 40, 48, 64, 96),
+    3: (8, 16, 24, 28, 32, 40, 48, 64),
 }
 LARGE = {1: (256, 512), 2: (128, 256, 512), 3: (128, 256)}  # ours alone, seed 0
 SEEDS, LIMIT, TOLERANCE = 3, 60.0, 1e-6
 OURS: dict[str, AbstractSolver | None] = {"icnn": None}  # None lets `minimize` pick
 BIGM, DESCENT = "HiGHS, big-M", "descent"
 ONE_SEED = tuple(peers.PEERS)  # the other tools see seed 0 only: each miss costs a minute
+KEYS = ("depth", "width", "seed", "method")
 BOX = np.full(N, LOW), np.full(N, HIGH)
 
-Key = tuple[int, int, int, str]
 
-
-class Log:
-    """Records on disk, appended one by one; what is there is not run again."""
-
-    def __init__(self) -> None:
-        self.path = RESULTS / f"{NAME}.jsonl"
-        if not self.path.exists():
-            RESULTS.mkdir(exist_ok=True)
-            self._line({"benchmark": NAME, **setting(), **peers.versions()})
-        lines = [json.loads(line) for line in self.path.read_text().splitlines()]
-        self.records = lines[1:]
-
-    def _line(self, record: dict) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
-
-    def add(self, key: Key, **found: object) -> None:
-        record = dict(zip(("depth", "width", "seed", "method"), key, strict=True)) | found
-        self.records.append(record)
-        self._line(record)
-        tqdm.write(json.dumps({k: v for k, v in record.items() if k != "x"}))
-
-    def has(self, key: Key) -> bool:
-        return any(_key(record) == key for record in self.records)
-
-    def stopped(self, key: Key) -> bool:
-        """Whether this method did not finish at a smaller width of the same depth and seed."""
-        depth, width, seed, method = key
-        return any(
-            (r["depth"], r["seed"], r["method"]) == (depth, seed, method)
-            and r["width"] < width
-            and not r["finished"]
-            for r in self.records
-        )
-
-
-def _key(record: dict) -> Key:
-    return record["depth"], record["width"], record["seed"], record["method"]
+def stopped(log: Log, depth: int, width: int, seed: int, method: str) -> bool:
+    """Whether this method did not finish at a smaller width of the same depth and seed."""
+    same = [r for r in log.records if (r["depth"], r["seed"], r["method"]) == (depth, seed, method)]
+    return any(r["width"] < width and not r["finished"] for r in same)
 
 
 def data(seed: int) -> tuple[Truth, np.ndarray, np.ndarray]:
@@ -83,12 +49,12 @@ def fitted(X: np.ndarray, y: np.ndarray, sizes: tuple[int, ...], seed: int) -> i
 
 
 def decided(s: icnn.Surrogate, solver: AbstractSolver | None) -> tuple[icnn.Decision, list[float]]:
-    """The decision and the seconds of three whole calls of `minimize`."""
+    """The decision and the processor seconds of three whole calls of `minimize`."""
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.process_time()
         d = icnn.minimize(s, bounds=[(LOW, HIGH)] * N, solver=solver, throw=False)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     return d, seconds
 
 
@@ -104,20 +70,22 @@ def searched(method: str, net: nn.Sequential, start: np.ndarray) -> dict:
         return {"status": "not installed", "finished": False}
     except Exception as error:  # what a tool refuses is a result
         return {"status": f"refused: {error}", "finished": False}
-    x = found.pop("x")
+    x, optimal = found.pop("x"), found.pop("optimal")
+    found["status"] = "optimal by its own word" if optimal else "not finished"
     if x is None:
         return found | {"finished": False}
     x = np.clip(x, *BOX)
     value = float(unconstrained.value(net, x[None])[0])
     seen = unconstrained.value(net, np.random.default_rng(0).uniform(LOW, HIGH, (1000, N)))
     gap = (value - found["bound"]) / (seen.max() - value)
-    finished = bool(found["status"] == "Optimal" and abs(gap) <= TOLERANCE)
+    finished = bool(optimal and abs(gap) <= TOLERANCE)
     return found | {"x": x.tolist(), "value": value, "gap": gap, "finished": finished}
 
 
-def cases() -> Iterator[tuple[int, int, int]]:
+def cases(depths: list[int]) -> Iterator[tuple[int, int, int]]:
     """Depth, width and seed, small ones first."""
-    for depth, widths in WIDTHS.items():
+    for depth in depths or WIDTHS:
+        widths = WIDTHS[depth]
         for width in (*widths, *LARGE[depth]):
             for seed in range(SEEDS if width in widths else 1):
                 yield depth, width, seed
@@ -128,15 +96,14 @@ def wanted(log: Log, depth: int, width: int, seed: int) -> list[str]:
     methods = [*OURS]
     if width in WIDTHS[depth]:
         rivals = [BIGM, *(ONE_SEED if seed == 0 else ())]
-        keys = {m: (depth, width, seed, m) for m in rivals}
-        methods += [DESCENT, *(m for m, key in keys.items() if not log.stopped(key))]
-    return [m for m in methods if not log.has((depth, width, seed, m))]
+        methods += [DESCENT, *(m for m in rivals if not stopped(log, depth, width, seed, m))]
+    return [m for m in methods if not log.has(depth, width, seed, m)]
 
 
 def run(log: Log, depth: int, width: int, seed: int) -> None:
     """Ours before each rival, so that a busy machine slows both."""
     todo = wanted(log, depth, width, seed)
-    if not todo:
+    if not todo or (seed > 0 and stopped(log, depth, width, seed, BIGM)):
         return
     t, X, y = data(seed)
     s = fitted(X, y, (width,) * depth, seed)
@@ -151,9 +118,9 @@ def run(log: Log, depth: int, width: int, seed: int) -> None:
     if not rivals:
         return
     net = unconstrained.train(X, y, (width,) * depth, seed=seed)
-    began = time.perf_counter()
+    began = time.process_time()
     points, values = unconstrained.descend(net, N, seed=seed)
-    took, start = time.perf_counter() - began, points[values.argmin()]
+    took, start = time.process_time() - began, points[values.argmin()]
     if DESCENT in rivals:
         found = {"value": values.min(), "seconds": took, "finished": False, "status": "no proof"}
         found |= {"regret": t.regret(start), "r2": r2(t, lambda X: unconstrained.value(net, X))}
@@ -175,12 +142,14 @@ def r2(t: Truth, predict: object) -> float:
 
 
 def main() -> None:
-    """Run what is missing, then write table and plot."""
+    """Run what is missing, then write table and plot; `... tractability 2` runs depth 2 only."""
     torch.set_num_threads(1)
-    log = Log()
-    for case in tqdm(list(cases())):
+    log, depths = Log(NAME, KEYS, **peers.versions()), [int(d) for d in sys.argv[3:]]
+    log.records = [r for r in log.records if r["status"] != "not installed"]  # tried again
+    for case in tqdm(list(cases(depths))):
         run(log, *case)
-    tractability_report.main(log.records)
+    if not depths:
+        tractability_report.main(log.records)
 
 
 if __name__ == "__main__":
