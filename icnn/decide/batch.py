@@ -99,12 +99,17 @@ class Verdict:
 
 def judge_batch(batch: Batch, x: Array, slopes: Sequence[Array], y: Array) -> Verdict:
     """Value, bound and violation of x (B, n), proved by slopes (B, rows) a layer and y (B, m)."""
-    value, violation = batch.values(x), _violation(batch, x)
     m = _minorant(batch, slopes, y)
     bound = least(m, batch.finite.lower, batch.finite.upper)
+    return verdict(batch, x, batch.values(x), bound, slope=m.slope)
+
+
+def verdict(batch: Batch, x: Array, value: Array, bound: Array, *, slope: Array) -> Verdict:
+    """The rule of success for values and bounds (B,) that hold."""
+    violation = _violation(batch, x)
     scale = np.maximum(batch.spread, batch.samples.max(0) - value)
     optimal = closed(value - bound, scale, value, violation)
-    return Verdict(value, bound, violation, scale, optimal, m.slope)
+    return Verdict(value, bound, violation, scale, optimal, slope)
 
 
 def _minorant(batch: Batch, slopes: Sequence[Array], y: Array) -> Minorant:

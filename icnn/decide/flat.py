@@ -22,7 +22,7 @@ from icnn.atoms import (
     SumSquares,
 )
 from icnn.decide.batch import Batch
-from icnn.decide.kernel import ATOMS, Net, Places
+from icnn.decide.kernel import ATOMS, Case, Net, Places
 from icnn.decide.program import Line, Program
 from icnn.decide.sets import Box
 
@@ -92,12 +92,28 @@ class Flat:
         return centre, np.where(half <= 1e-10 * np.abs(centre), 0.0, half)
 
     def places(self) -> Places:
-        """What each variant adds."""
-        batch, scale = self.batch, self.scale[:, None]
+        """What each variant adds, in the units of the search."""
         centre, half = self.reach
-        *hidden, out = batch.lines
+        own = self.own_places
+        unit = self.scale[:, None]
+        *hidden, _ = self.batch.lines
         b = [line.b + _scaled(line, centre) @ line.V.T for line in hidden]
-        h = [_scaled(line, half) for line in hidden]
+        return Places(
+            _joined(b),
+            own.h * half[:, None],
+            own.gates,
+            own.c * half / unit,
+            own.e / unit,
+            self._side_values(centre),
+            half,
+        )
+
+    @cached_property
+    def own_places(self) -> Places:
+        """What each variant adds, in the user's units; the sides are in the rows of the batch."""
+        n, (*hidden, out) = self.batch.n, self.batch.lines
+        one = np.ones((1, n))
+        h = [_scaled(line, one) for line in hidden]
         gates = [
             np.ones((1, W.shape[1])) if gate is None else np.atleast_2d(gate)
             for line in hidden
@@ -109,11 +125,33 @@ class Flat:
             weight = W[0] if gate is None else W[0] * gate
             e = np.repeat(e, len(weight), 0) if weight.ndim > 1 and len(e) == 1 else e
             e[:, first:last] += weight
-        c = (_scaled(out, half) * out.V[0] + batch.price * half) / scale
         return Places(
-            _joined(b), np.stack(np.broadcast_arrays(*h), 1) if h else np.empty((1, 0, batch.n)),
-            _joined(gates), c, e / scale, self._side_values(centre), half,
+            _joined([line.b for line in hidden]),
+            np.stack(np.broadcast_arrays(*h), 1) if h else np.empty((1, 0, n)),
+            _joined(gates),
+            _scaled(out, one) * out.V[0] + self.batch.price,
+            e,
+            np.empty((1, 0)),
+            one,
+        )
+
+    def case(self, x: Array, u: Array, y: Array) -> Case:
+        """What the compiled judge reads, from a search's u and the rows' multipliers y."""
+        batch, (*_, out) = self.batch, self.batch.lines
+        one = np.ones((1, batch.n))
+        return Case(
+            x, u, self.scale, y, batch.rows.A.toarray(), batch.rows.lower, batch.rows.upper,
+            batch.finite.lower, batch.finite.upper,
+            np.abs(_scaled(out, one) * out.V[0]) + np.abs(batch.price),
+            np.atleast_1d(out.b[..., 0]),
         )  # fmt: skip
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether the compiled judge knows all atoms: one or two pieces through the origin."""
+        kinks = self.net.pieces[:, 1]
+        two = (np.diff(self.net.piece) == 2).all()
+        return bool(two and not kinks.any() and (self.net.atom == ATOMS.index("PIECES")).all())
 
     def _side_values(self, centre: Array) -> Array:
         """D of A x ≤ D around the centre, (B | 1, sides)."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from icnn.decide.batch import Batch, Verdict, judge_batch
+from icnn.decide.batch import Batch, Verdict, judge_batch, verdict
 from icnn.decide.flat import Flat, flat
 from icnn.decide.kernel import INFEASIBLE, Found, Searcher
 from icnn.decide.solvers.bundle import Bundle, capacity
@@ -42,20 +42,29 @@ class Sweeper:
         unit = self._first.scale if keep else None  # kept cuts are counted in it
         arrays = Flat(batch, self._first.net, self._first.sides, unit)
         found = self._searcher(arrays.places(), self._solver.options(arrays, keep=keep))
-        return judged(arrays, found)
+        return self._judged(arrays, found)
+
+    def _judged(self, arrays: Flat, found: Found) -> Swept:
+        """The judge's figures and the multipliers of what a search found."""
+        batch, x = arrays.batch, arrays.x(found.x)
+        y = arrays.row_multipliers(found.y)
+        if arrays.plain:
+            case = arrays.case(x, found.u, y)
+            value, bound, slope = self._searcher.judge(arrays.own_places, case)
+            figures = verdict(batch, x, value, bound, slope=slope)
+        else:
+            figures = judge_batch(batch, x, arrays.slopes(found.u), y)
+        return _swept(batch, x, figures, (y, found.outcome == INFEASIBLE))
 
 
-def judged(arrays: Flat, found: Found) -> Swept:
-    """The judge's figures and the multipliers of what a search found."""
-    batch, x = arrays.batch, arrays.x(found.x)
-    y = arrays.row_multipliers(found.y)
-    verdict = judge_batch(batch, x, arrays.slopes(found.u), y)
-    slope, box = verdict.slope, batch.box
+def _swept(batch: Batch, x: Array, figures: Verdict, rest: tuple[Array, Any]) -> Swept:
+    slope, box = figures.slope, batch.box
+    y, infeasible = rest
     return Swept(
         x,
-        verdict,
+        figures,
         y,
         np.where(x <= box.lower, np.maximum(slope, 0.0), 0.0),
         np.where(x >= box.upper, np.minimum(slope, 0.0), 0.0),
-        found.outcome == INFEASIBLE,
+        infeasible,
     )

@@ -97,6 +97,31 @@ class _Options(Structure):
     ]
 
 
+class Case(NamedTuple):
+    """What is judged, in the user's units; a leading axis of 1 means the same for all (judge.h)."""
+
+    x: Array  # (B, n)
+    u: Array  # (B, rows) multipliers, in units of `scale`
+    scale: Array  # (B | 1,)
+    y: Array  # (B, m) multipliers of the rows
+    A: Array  # (m, n)
+    lower: Array  # (B | 1, m) sides
+    upper: Array  # (B | 1, m)
+    low: Array  # (B | 1, n) finite ends
+    high: Array  # (B | 1, n)
+    size: Array  # (B | 1, n) absolute parts of the output's slope
+    constant: Array  # (B | 1,) the output bias
+
+
+class _Case(Structure):
+    _fields_ = [
+        *((name, c_void_p) for name in Case._fields),
+        ("m", c_int64),
+        *((f"{name}_stride", c_int64) for name in ("side", "end", "size", "scale", "constant")),
+        *((name, c_void_p) for name in ("value", "bound", "slope")),
+    ]
+
+
 class _Found(Structure):
     _fields_ = [(name, c_void_p) for name in Found._fields]
 
@@ -115,6 +140,8 @@ def library() -> Any:
     lib.icnn_room_new.restype = c_void_p
     lib.icnn_room_new.argtypes = [POINTER(_Net), c_void_p, c_int64, c_int64]
     lib.icnn_room_free.argtypes = [c_void_p]
+    lib.icnn_judge.argtypes = [POINTER(_Net), POINTER(_Places), c_int64, POINTER(_Case)]
+    lib.icnn_judge.restype = c_int64
     lib.icnn_search.argtypes = [
         POINTER(_Net), POINTER(_Places), c_int64, c_void_p, POINTER(_Options), POINTER(_Found),
     ]  # fmt: skip
@@ -145,17 +172,45 @@ class Searcher:
 
     def __call__(self, places: Places, options: Options) -> Found:
         """Search row by row; a row may start from the cuts of the one before."""
-        places = Places(*(np.ascontiguousarray(a, dtype=np.float64) for a in places))
+        places, c_places = _placed(places)
         B, n, R = max(map(len, places)), self._n, int(self._net.rows[-1])
         found = Found(
             np.empty((B, n)), np.empty(B), np.empty(B), np.empty((B, R)),
             np.empty((B, len(self._A))), np.empty(B, np.int64), np.empty(B, np.int64),
         )  # fmt: skip
-        strides = (0 if len(a) == 1 else a[0].size for a in places)
-        c_places = _Places(*(a.ctypes.data for a in places), *strides)
         c_options = _Options(*astuple(options))
         c_found = _Found(*(a.ctypes.data for a in found))
         library().icnn_search(
             byref(self._c_net), byref(c_places), B, self._room, byref(c_options), byref(c_found)
         )
         return found
+
+    def judge(self, places: Places, case: Case) -> tuple[Array, Array, Array]:
+        """Value (B,), certified bound (B,) and the slope (B, n) of its minorant.
+
+        For atoms of at most two pieces through the origin; the places are in the user's units.
+        """
+        places, c_places = _placed(places)
+        case = Case(*(np.ascontiguousarray(a, dtype=np.float64) for a in case))
+        B, n = case.x.shape
+        value, bound, slope = np.empty(B), np.empty(B), np.empty((B, n))
+        ends = [np.broadcast_shapes(case.low.shape, case.high.shape)[0] == 1, len(case.size) == 1]
+        sides = len(case.lower) == 1
+        c_case = _Case(
+            *(a.ctypes.data for a in case),
+            case.A.shape[0],
+            0 if sides else case.A.shape[0],
+            *(0 if one else n for one in ends),
+            *(int(len(a) > 1) for a in (case.scale, case.constant)),
+            *(a.ctypes.data for a in (value, bound, slope)),
+        )
+        if not library().icnn_judge(byref(self._c_net), byref(c_places), B, byref(c_case)):
+            raise MemoryError("no memory to judge a decision")
+        return value, bound, slope
+
+
+def _placed(places: Places) -> tuple[Places, _Places]:
+    """The arrays as C reads them, which must live as long as their pointers."""
+    places = Places(*(np.ascontiguousarray(a, dtype=np.float64) for a in places))
+    strides = (0 if len(a) == 1 else a[0].size for a in places)
+    return places, _Places(*(a.ctypes.data for a in places), *strides)

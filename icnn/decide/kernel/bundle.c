@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "judge.h"
 #include "nearest.h"
 
 #if defined(_WIN32)
@@ -270,16 +271,35 @@ static void move_price(Model *model, const double *from, const double *to) {
         for (int64_t j = 0; j < model->n; j++) model->G[i * model->n + j] += to[j] - from[j];
 }
 
+static Place place_of(const Places *p, int64_t i) {
+    return (Place){p->b + i * p->b_stride, p->h + i * p->h_stride, p->gates + i * p->gates_stride,
+                   p->c + i * p->c_stride, p->e + i * p->e_stride};
+}
+
+/* B cases judged; the places are in the user's units. 0 without memory. */
+EXPORT CLONES int64_t icnn_judge(const Net *net, const Places *places, int64_t B, const Case *a) {
+    int64_t n = net->n, R = net->rows[net->layers], U = net->units[net->layers];
+    int64_t wide = n > U ? n : U;
+    double *room = malloc((size_t)(2 * n + 5 * R + 3 * U + 2 * wide + 8) * 8);
+    if (!room) return 0;
+    double *rest = room + n + 2 * U + 3 * R;
+    Work work = {rest, rest + R, rest + 2 * R, rest + 2 * R + U, rest + 2 * R + U + wide,
+                 (int32_t *)(rest + 2 * R + U + wide + n)};
+    for (int64_t k = 0; k < B; k++) {
+        Place place = place_of(places, k);
+        a->value[k] = evaluate(net, &place, &work, a->x + k * n) + a->constant[k * a->constant_stride];
+        a->bound[k] = bound_of(net, &place, a, k, room, a->slope + k * n);
+    }
+    free(room);
+    return 1;
+}
+
 /* B searches in turn; a row starts from the kept cuts of the one before. */
 EXPORT CLONES void icnn_search(const Net *net, const Places *places, int64_t B, Room *room,
                                const Options *options, const Found *found) {
     int64_t n = net->n, R = net->rows[net->layers], rows = room->model.rows;
     for (int64_t i = 0; i < B; i++) {
-        Place place = {
-            places->b + i * places->b_stride,         places->h + i * places->h_stride,
-            places->gates + i * places->gates_stride, places->c + i * places->c_stride,
-            places->e + i * places->e_stride,
-        };
+        Place place = place_of(places, i);
         const double *half = places->half + i * places->half_stride;
         for (int64_t k = 0; k < rows * n; k++) room->model.G[k] = room->A[k] * half[k % n];
         if (rows) memcpy(room->model.D, places->D + i * places->D_stride, (size_t)rows * 8);
