@@ -71,17 +71,21 @@ class Batch:
         return np.asarray(z[-1][..., 0] + (x * self.price).sum(-1))
 
     @cached_property
-    def samples(self) -> Array:
-        """Values at SAMPLES points of each variant's reach, (SAMPLES, B | 1)."""
+    def points(self) -> Array:
+        """SAMPLES points of each variant's reach, (SAMPLES, B | 1, n)."""
         centre, half = self.reach
         steps = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 1, self.n))
-        return self.values(centre + half * steps)
+        return np.asarray(centre + half * steps)
+
+    @cached_property
+    def samples(self) -> Array:
+        """Values at the points, (SAMPLES, B | 1)."""
+        return self.values(self.points)
 
     @cached_property
     def spread(self) -> Array:
         """The range over the samples, (B | 1,); the size where the function is constant."""
-        spread, size = np.ptp(self.samples, axis=0), np.abs(self.samples).max(0)
-        return np.where(spread > 1e-12 * size, spread, np.where(size > 0, size, 1.0))
+        return spread_of(self.samples)
 
 
 @final
@@ -101,15 +105,25 @@ def judge_batch(batch: Batch, x: Array, slopes: Sequence[Array], y: Array) -> Ve
     """Value, bound and violation of x (B, n), proved by slopes (B, rows) a layer and y (B, m)."""
     m = _minorant(batch, slopes, y)
     bound = least(m, batch.finite.lower, batch.finite.upper)
-    return verdict(batch, x, batch.values(x), bound, slope=m.slope)
+    return verdict(batch, x, (batch.values(x), bound, m.slope), batch.samples)
 
 
-def verdict(batch: Batch, x: Array, value: Array, bound: Array, *, slope: Array) -> Verdict:
-    """The rule of success for values and bounds (B,) that hold."""
+def verdict(
+    batch: Batch, x: Array, figures: tuple[Array, Array, Array], samples: Array
+) -> Verdict:
+    """The rule of success for values (B,), bounds (B,) that hold, and slopes (B, n)."""
+    value, bound, slope = figures
     violation = _violation(batch, x)
-    scale = np.maximum(batch.spread, batch.samples.max(0) - value)
+    scale = np.maximum(spread_of(samples), samples.max(0) - value)
     optimal = closed(value - bound, scale, value, violation)
     return Verdict(value, bound, violation, scale, optimal, slope)
+
+
+def spread_of(samples: Array) -> Array:
+    """The range over samples (S, B), (B,); the size where they are all the same."""
+    top, least = samples.max(0), samples.min(0)
+    spread, size = top - least, np.maximum(np.abs(top), np.abs(least))
+    return np.where(spread > 1e-12 * size, spread, np.where(size > 0, size, 1.0))
 
 
 def _minorant(batch: Batch, slopes: Sequence[Array], y: Array) -> Minorant:

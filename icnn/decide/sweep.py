@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from icnn.decide.batch import Batch, Verdict, judge_batch, verdict
 from icnn.decide.flat import Flat, flat
-from icnn.decide.kernel import INFEASIBLE, Found, Searcher
+from icnn.decide.kernel import INFEASIBLE, Placed, Searcher
 from icnn.decide.solvers.bundle import Bundle, capacity
 
 Array = NDArray[np.float64]
@@ -37,34 +38,61 @@ class Sweeper:
         self._first, self._solver = flat(batch), solver
         self._searcher = Searcher(self._first.net, self._first.sides.A, capacity(batch.n))
 
-    def __call__(self, batch: Batch, keep: int = 0) -> Swept:
-        """Search and judge; with `keep` cuts the next search starts from those of the last."""
-        unit = self._first.scale if keep else None  # kept cuts are counted in it
-        arrays = Flat(batch, self._first.net, self._first.sides, unit)
-        found = self._searcher(arrays.places(), self._solver.options(arrays, keep=keep))
-        return self._judged(arrays, found)
-
-    def _judged(self, arrays: Flat, found: Found) -> Swept:
-        """The judge's figures and the multipliers of what a search found."""
-        batch, x = arrays.batch, arrays.x(found.x)
-        y = arrays.row_multipliers(found.y)
+    def __call__(self, batch: Batch) -> Swept:
+        """Search and judge each variant."""
+        arrays = Flat(batch, self._first.net, self._first.sides)
+        found = self._searcher(arrays.places(), self._solver.options(arrays))
+        x, y = arrays.x(found.x), arrays.row_multipliers(found.y)
         if arrays.plain:
-            case = arrays.case(x, found.u, y)
-            value, bound, slope = self._searcher.judge(arrays.own_places, case)
-            figures = verdict(batch, x, value, bound, slope=slope)
+            figures = self._searcher.judge(arrays.own_places, arrays.case(x, found.u, y))
+            judged = verdict(batch, x, figures, batch.samples)
         else:
-            figures = judge_batch(batch, x, arrays.slopes(found.u), y)
-        return _swept(batch, x, figures, (y, found.outcome == INFEASIBLE))
+            judged = judge_batch(batch, x, arrays.slopes(found.u), y)
+        return _swept(batch, x, judged, (y, found.outcome))
+
+    @cached_property
+    def _template(self) -> _Template:
+        return _Template(self._first)
+
+    def prices(self, price: Array, keep: int = 0) -> Swept:
+        """The batch that the sweeper was made for, at other prices (B, n).
+
+        With `keep` cuts each search starts from those of the one before.
+        """
+        first, made = self._first, self._template
+        if not first.plain:
+            return self(replace(first.batch, price=price, size=len(price)))
+        options = self._solver.options(first, keep=keep)
+        c = made.own.c + price
+        found = self._searcher(made.search.priced(c * made.to_search), options)
+        x, y = first.x(found.x), first.row_multipliers(found.y)
+        size = made.case.size + np.abs(price)
+        case = made.case._replace(x=x, u=found.u, y=y, size=size)
+        figures = self._searcher.judge(made.judge.priced(c), case)
+        samples = first.batch.samples + first.batch.points[:, 0] @ price.T
+        judged = verdict(first.batch, x, figures, samples)
+        return _swept(first.batch, x, judged, (y, found.outcome))
 
 
-def _swept(batch: Batch, x: Array, figures: Verdict, rest: tuple[Array, Any]) -> Swept:
-    slope, box = figures.slope, batch.box
-    y, infeasible = rest
+@final
+class _Template:
+    """What stays the same from price to price."""
+
+    def __init__(self, first: Flat) -> None:
+        self.own = first.own_places
+        self.search, self.judge = Placed(first.places()), Placed(self.own)
+        self.to_search = first.reach[1] / first.scale[:, None]
+        nothing = np.empty((1, 0))
+        self.case = first.case(nothing, nothing, nothing)
+
+
+def _swept(batch: Batch, x: Array, judged: Verdict, rest: tuple[Array, Any]) -> Swept:
+    slope, box, (y, outcome) = judged.slope, batch.box, rest
     return Swept(
         x,
-        figures,
+        judged,
         y,
         np.where(x <= box.lower, np.maximum(slope, 0.0), 0.0),
         np.where(x >= box.upper, np.minimum(slope, 0.0), 0.0),
-        infeasible,
+        outcome == INFEASIBLE,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from ctypes import POINTER, Structure, byref, c_double, c_int64, c_void_p
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -161,8 +161,9 @@ class Searcher:
     def __init__(self, net: Net, A: Array, capacity: int) -> None:
         rows, n = A.shape
         self._net, self._n, self._A = net, n, np.ascontiguousarray(A, dtype=np.float64)
-        pointers = (array.ctypes.data for array in net)
-        self._c_net = _Net(n, len(net.atom), *pointers)
+        pointers = map(_address, net)
+        self._struct = _Net(n, len(net.atom), *pointers)
+        self._c_net = byref(self._struct)
         lib = library()
         room = lib.icnn_room_new(byref(self._c_net), self._A.ctypes.data, rows, rows + capacity)
         if not room:
@@ -170,47 +171,62 @@ class Searcher:
         self._room = room
         weakref.finalize(self, lib.icnn_room_free, room)
 
-    def __call__(self, places: Places, options: Options) -> Found:
+    def __call__(self, places: Places | Placed, options: Options) -> Found:
         """Search row by row; a row may start from the cuts of the one before."""
-        places, c_places = _placed(places)
-        B, n, R = max(map(len, places)), self._n, int(self._net.rows[-1])
+        placed = places if isinstance(places, Placed) else Placed(places)
+        B, n, R = placed.size, self._n, int(self._net.rows[-1])
         found = Found(
             np.empty((B, n)), np.empty(B), np.empty(B), np.empty((B, R)),
             np.empty((B, len(self._A))), np.empty(B, np.int64), np.empty(B, np.int64),
         )  # fmt: skip
-        c_options = _Options(*astuple(options))
-        c_found = _Found(*(a.ctypes.data for a in found))
+        c_options = _Options(*(getattr(options, name) for name in _OPTIONS))
+        c_found = _Found(*map(_address, found))
         library().icnn_search(
-            byref(self._c_net), byref(c_places), B, self._room, byref(c_options), byref(c_found)
+            self._c_net, placed.c_places, B, self._room, byref(c_options), byref(c_found)
         )
         return found
 
-    def judge(self, places: Places, case: Case) -> tuple[Array, Array, Array]:
+    def judge(self, places: Places | Placed, case: Case) -> tuple[Array, Array, Array]:
         """Value (B,), certified bound (B,) and the slope (B, n) of its minorant.
 
         For atoms of at most two pieces through the origin; the places are in the user's units.
         """
-        places, c_places = _placed(places)
+        placed = places if isinstance(places, Placed) else Placed(places)
         case = Case(*(np.ascontiguousarray(a, dtype=np.float64) for a in case))
-        B, n = case.x.shape
+        (B, n), m = case.x.shape, len(case.A)
         value, bound, slope = np.empty(B), np.empty(B), np.empty((B, n))
-        ends = [np.broadcast_shapes(case.low.shape, case.high.shape)[0] == 1, len(case.size) == 1]
-        sides = len(case.lower) == 1
-        c_case = _Case(
-            *(a.ctypes.data for a in case),
-            case.A.shape[0],
-            0 if sides else case.A.shape[0],
-            *(0 if one else n for one in ends),
-            *(int(len(a) > 1) for a in (case.scale, case.constant)),
-            *(a.ctypes.data for a in (value, bound, slope)),
-        )
-        if not library().icnn_judge(byref(self._c_net), byref(c_places), B, byref(c_case)):
+        wide = [len(a) > 1 for a in (case.lower, case.low, case.size, case.scale, case.constant)]
+        strides = (size * several for size, several in zip((m, n, n, 1, 1), wide, strict=True))
+        results = (value, bound, slope)
+        c_case = _Case(*map(_address, case), m, *strides, *map(_address, results))
+        if not library().icnn_judge(self._c_net, placed.c_places, B, byref(c_case)):
             raise MemoryError("no memory to judge a decision")
-        return value, bound, slope
+        return results
 
 
-def _placed(places: Places) -> tuple[Places, _Places]:
-    """The arrays as C reads them, which must live as long as their pointers."""
-    places = Places(*(np.ascontiguousarray(a, dtype=np.float64) for a in places))
-    strides = (0 if len(a) == 1 else a[0].size for a in places)
-    return places, _Places(*(a.ctypes.data for a in places), *strides)
+@final
+class Placed:
+    """Places as C reads them: the arrays live as long as the pointers to them."""
+
+    def __init__(self, places: Places) -> None:
+        self._arrays = [np.ascontiguousarray(a, dtype=np.float64) for a in places]
+        strides = (0 if len(a) == 1 else a[0].size for a in self._arrays)
+        self._struct = _Places(*map(_address, self._arrays), *strides)
+        self.c_places = byref(self._struct)
+        self.size = max(map(len, self._arrays))
+
+    def priced(self, c: Array) -> Placed:
+        """The same places with another output slope c (B, n); self must not be in use."""
+        self._arrays[_C] = np.ascontiguousarray(c)
+        self._struct.c = _address(self._arrays[_C])
+        self._struct.c_stride = 0 if len(c) == 1 else c.shape[1]
+        self.size = len(c)
+        return self
+
+
+_C = Places._fields.index("c")
+_OPTIONS = tuple(name for name, _ in _Options._fields_)
+
+
+def _address(a: NDArray[Any]) -> int:
+    return int(a.__array_interface__["data"][0])
