@@ -115,15 +115,16 @@ def _swept(
     local = threading.local()
 
     def work(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], Swept] | None:
+        if not hasattr(local, "sweeper"):
+            local.sweeper = Sweeper(variants.base, variants.solver)
+        prices = problem.price(asked.linear_of(rows))
+        if prices is not None and asked.context is None and asked.box is None:
+            return rows, local.sweeper.prices(prices)
         try:
             batch = _variants(problem, asked, rows)
         except ICNNError:  # one row among them; it will say so itself
             return None
-        if batch is None:
-            return None
-        if not hasattr(local, "sweeper"):
-            local.sweeper = Sweeper(variants.base, variants.solver)
-        return rows, local.sweeper(batch)
+        return None if batch is None else (rows, local.sweeper(batch))
 
     count = threads or os.cpu_count() or 1
     good = np.flatnonzero(asked.good)

@@ -95,6 +95,11 @@ class Prepared:
         began = time.perf_counter()
         if self.variants is None:
             return None
+        if context is None and box is None and rows is None:
+            n = self.program.n
+            prices = np.zeros((1, n)) if price is None else price[None]
+            swept = self._sweeper.prices(prices, keep=2 * (n + 1))
+            return swept_decision(swept, self.program, time.perf_counter() - began)
         batch = self.variants.batch(
             1,
             context=None if context is None else self._own(context),
@@ -104,8 +109,7 @@ class Prepared:
         )
         if batch is None:
             return None
-        same = context is None and box is None and rows is None
-        swept = self._sweeper(batch, keep=2 * (batch.n + 1) if same else 0)
+        swept = self._sweeper(batch)
         return swept_decision(swept, self.program, time.perf_counter() - began)
 
     def slowly(

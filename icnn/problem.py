@@ -229,7 +229,8 @@ def turned(decision: Decision) -> Decision:
 
 def finished(decision: Decision, note: str, throw: bool) -> Decision:
     """The decision with its note; the matching error where there is no proof and `throw`."""
-    decision = replace(decision, message=f"{decision.message} {note}".strip())
+    if note:
+        decision = replace(decision, message=f"{decision.message} {note}")
     if throw and not decision.success:
         raise ERRORS[decision.status](decision.message, decision)
     return decision

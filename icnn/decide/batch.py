@@ -108,9 +108,7 @@ def judge_batch(batch: Batch, x: Array, slopes: Sequence[Array], y: Array) -> Ve
     return verdict(batch, x, (batch.values(x), bound, m.slope), batch.samples)
 
 
-def verdict(
-    batch: Batch, x: Array, figures: tuple[Array, Array, Array], samples: Array
-) -> Verdict:
+def verdict(batch: Batch, x: Array, figures: tuple[Array, Array, Array], samples: Array) -> Verdict:
     """The rule of success for values (B,), bounds (B,) that hold, and slopes (B, n)."""
     value, bound, slope = figures
     violation = _violation(batch, x)

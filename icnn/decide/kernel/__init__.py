@@ -165,7 +165,7 @@ class Searcher:
         self._struct = _Net(n, len(net.atom), *pointers)
         self._c_net = byref(self._struct)
         lib = library()
-        room = lib.icnn_room_new(byref(self._c_net), self._A.ctypes.data, rows, rows + capacity)
+        room = lib.icnn_room_new(self._c_net, _address(self._A), rows, rows + capacity)
         if not room:
             raise MemoryError(f"no memory for {capacity} cuts of {n} columns")
         self._room = room
@@ -225,7 +225,7 @@ class Placed:
 
 
 _C = Places._fields.index("c")
-_OPTIONS = tuple(name for name, _ in _Options._fields_)
+_OPTIONS = tuple(field[0] for field in _Options._fields_)
 
 
 def _address(a: NDArray[Any]) -> int:
