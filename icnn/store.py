@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from icnn.atoms import (
+    ELU,
     AbstractAtom,
     Huber,
     LogSumExp,
@@ -50,7 +51,7 @@ MODELS: dict[str, type[AbstractConvexModel]] = {
     m.__name__: m for m in (*_PLAIN, PICNN, HyperICNN, Sum)
 }
 ATOMS: dict[str, type[AbstractAtom]] = {
-    a.__name__: a for a in (PiecewiseLinear, Max, Softplus, LogSumExp, Norm, SumSquares, Huber)
+    a.__name__: a for a in (PiecewiseLinear, Max, Softplus, LogSumExp, Norm, SumSquares, Huber, ELU)
 }
 ARRAYS = ("lower", "upper", "x_mean", "x_scale")
 CURVES = ("step", "train", "validation")

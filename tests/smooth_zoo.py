@@ -7,6 +7,7 @@ from zoo import VALLEY, build
 
 from icnn.atoms import (
     ABS,
+    ELU,
     IDENTITY,
     RELU,
     Huber,
@@ -66,6 +67,13 @@ SMOOTH = {
 }
 SMOOTH["mixed"] = _mixed()
 SMOOTH["squares-and-norm"] = 3.0 * SMOOTH["squares"] + 0.5 * SMOOTH["norm"]
+SMOOTH |= {
+    "elu": _seeded(2, (ELU(), IDENTITY), (5, 1)),
+    "elu-last": _seeded(2, (ELU(0.5),), (1,)),
+    "elu-deep": _seeded(3, (ELU(0.3), ELU(), ELU(1e-3), IDENTITY), (6, 5, 3, 1)),
+    "squares-elu": _seeded(2, (SumSquares(2), ELU(0.7), IDENTITY), (3, 3, 1)),
+    "elu-then-max": _seeded(2, (ELU(), Max(2), RELU, IDENTITY), (6, 3, 2, 1)),
+}
 
 
 def by_hand(f, x):
@@ -92,6 +100,9 @@ def _by_cvxpy(atom, a):
         return cp.huber(a[0], atom.width)
     if isinstance(atom, Softplus):
         return cp.logistic(a[0])
+    if isinstance(atom, ELU):
+        low = cp.Variable(nonpos=True)  # a is split at zero; `precise` knows the formula itself
+        return cp.pos(a[0] - low) + atom.alpha * (cp.exp(low) - 1)
     return {Norm: cp.norm, SumSquares: cp.sum_squares, Max: cp.max}[type(atom)](a)
 
 
@@ -120,6 +131,8 @@ def _precise(atom, a):
         return max(a[0], mp.mpf(0)) + mp.log1p(mp.exp(-abs(a[0])))
     if isinstance(atom, Max):
         return max(a)
+    if isinstance(atom, ELU):
+        return a[0] if a[0] > 0 else mp.mpf(atom.alpha) * mp.expm1(a[0])
     total = mp.fsum(v**2 for v in a)
     return total if isinstance(atom, SumSquares) else mp.sqrt(total)
 

@@ -10,7 +10,7 @@ from scipy.optimize import LinearConstraint
 from zoo import NETWORKS, build, sets
 
 import icnn
-from icnn.atoms import IDENTITY, RELU, Huber, LogSumExp, Norm, Softplus, SumSquares
+from icnn.atoms import ELU, IDENTITY, RELU, Huber, LogSumExp, Norm, Softplus, SumSquares
 from icnn.convert import to_cvxpy
 from icnn.decide.solvers.canonical import conic_parts, is_cvxpy
 from icnn.decide.solvers.cvxpy import CVXPY
@@ -23,6 +23,7 @@ SMOOTH = {
     "norm": build(2, (Norm(3), IDENTITY), (4, 1)),
     "squares": build(2, (SumSquares(2), RELU, IDENTITY), (4, 3, 1)),
     "squares-last": build(3, (SumSquares(4),), (1,)),
+    "elu": build(2, (ELU(0.5), ELU(), IDENTITY), (4, 3, 1)),
     "huber": build(2, (Huber(0.7), IDENTITY), (5, 1)),
 }
 # units far from 1 are the user's to scale in the user's own CVXPY problem; minimize does it itself

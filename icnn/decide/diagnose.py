@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from icnn.atoms import (
     ABS,
+    ELU,
     RELU,
     AbstractAtom,
     Huber,
@@ -116,7 +117,7 @@ def _far_out(atom: AbstractAtom, V: Any) -> tuple[AbstractAtom, Any]:
     """The recession function of an atom; squares, which outgrow any norm, as a steep one."""
     if isinstance(atom, PiecewiseLinear):
         return PiecewiseLinear(tuple((s, 0.0) for s, _ in atom.pieces)), V
-    if isinstance(atom, Softplus):
+    if isinstance(atom, Softplus | ELU):
         return RELU, V
     if isinstance(atom, LogSumExp):
         return Max(atom.size), V

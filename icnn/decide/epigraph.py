@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icnn.atoms import (
+    ELU,
     AbstractAtom,
     Huber,
     LogSumExp,
@@ -188,3 +189,32 @@ def _(atom: Huber, scale: Array) -> Conic:
     z = Terms(head, np.tile(units, 2), np.ones(2 * count))
     squares = Block(Kind.SECOND_ORDER, 3, const, None, z, aux)
     return Conic(2 * count, 0.0, (*sides, squares))
+
+
+@conic.register
+def _(atom: ELU, scale: Array) -> Conic:
+    """z ≥ alpha (w - 1) + max(0, a + r) with e^(-r) ≤ w; r ≥ 0 and w at 2 k and 2 k + 1.
+
+    ELU(a) is the least alpha (e^q - 1) + max(0, a - q) over q ≤ 0, since alpha ≤ 1. The two linear
+    rows and r are counted in units of z where those are large.
+    """
+    units, count = np.arange(len(scale)), len(scale)
+    size = np.maximum(scale, 1.0)
+    at, ones = 2 * units, np.ones(count)
+    z = Terms(units, units, scale / size)
+    above_zero = Block(
+        None, 1, atom.alpha / size, z=z, aux=Terms(units, at + 1, -atom.alpha / size)
+    )
+    both = Terms(
+        np.concatenate([units, units]),
+        np.concatenate([at, at + 1]),
+        np.concatenate([-ones, -atom.alpha / size]),
+    )
+    above_line = Block(None, 1, atom.alpha / size, Terms(units, units, -1 / size), z, both)
+    ends = Terms(
+        np.concatenate([3 * units, 3 * units + 2]),
+        np.concatenate([at, at + 1]),
+        np.concatenate([-size, ones]),
+    )
+    curve = Block(Kind.EXPONENTIAL, 3, np.tile([0.0, 1.0, 0.0], count), aux=ends)
+    return Conic(2 * count, 0.0, (above_zero, above_line, curve))

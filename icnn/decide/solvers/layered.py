@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from icnn.atoms import (
+    ELU,
     AbstractAtom,
     Huber,
     LogSumExp,
@@ -92,6 +93,13 @@ def _(atom: Max, z: Any, a: Any) -> list[Any]:
 @_above.register
 def _(atom: Softplus, z: Any, a: Any) -> list[Any]:
     return [z >= modelling().logistic(a)]
+
+
+@_above.register
+def _(atom: ELU, z: Any, a: Any) -> list[Any]:
+    cp = modelling()
+    q = cp.Variable(z.size, nonpos=True)  # the part of a that lies below zero
+    return [z >= cp.pos(a - q) + atom.alpha * (cp.exp(q) - 1)]
 
 
 @_above.register
