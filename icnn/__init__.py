@@ -1,6 +1,8 @@
 """icnn: learn the objective, then solve it, with proof."""
 
 from icnn import atoms, datasets, models, sets, solvers, theory
+from icnn import atoms, datasets, models, sets, solvers
+from icnn import errors as errors
 from icnn.atoms import Max as Max
 from icnn.atoms import PiecewiseLinear as PiecewiseLinear
 from icnn.convert import to_cvxpy
@@ -9,6 +11,8 @@ from icnn.decide.decision import Status as Status
 from icnn.errors import BadData, ICNNError, NotConvex
 from icnn.errors import NotSolved as NotSolved
 from icnn.errors import NotSupported as NotSupported
+from icnn.errors import BadData, ICNNError, NotConvex, NotSolved, NotSupported
+from icnn.interop.keras import from_keras
 from icnn.learn.ficnn import FICNN
 from icnn.learn.fit import fit
 from icnn.learn.maxaffine import LogSumExp, MaxAffine
@@ -20,6 +24,7 @@ from icnn.learn.train import Budget
 from icnn.minimize import maximize, minimize
 from icnn.minimize_batch import maximize_batch as maximize_batch
 from icnn.minimize_batch import minimize_batch
+from icnn.monotone import monotone as monotone
 from icnn.network import Layer as Layer
 from icnn.network import Network, affine, relu_network
 from icnn.prepare import prepare
@@ -43,6 +48,7 @@ __all__ = [
     "atoms",
     "datasets",
     "fit",
+    "from_keras",
     "load",
     "maximize",
     "minimize",
