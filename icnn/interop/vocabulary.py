@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from typing import Any
 
@@ -105,7 +106,9 @@ class Vocabulary:
 
     def _array(self, layer: Any, word: str, value: Any) -> Array:
         """A weight as float64, if it is a finite float array."""
-        found = np.asarray(self.keras.ops.convert_to_numpy(value))
+        with warnings.catch_warnings():  # of torch's __array__ under numpy 2.4, inside Keras
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            found = np.asarray(self.keras.ops.convert_to_numpy(value))
         if found.dtype.kind in "iub":
             raise NotSupported(f"layer {layer.name!r} is quantised: its {word} is {found.dtype}")
         array = found.astype(np.float64)
