@@ -10,6 +10,7 @@ BENCHMARKS = {
     ("solve", "overhead"): "benchmarks.overhead",
     ("solve", "tractability"): "benchmarks.tractability",
     ("decide", "activations"): "benchmarks.activations",
+    ("study", "pictures"): "benchmarks.nonneg_study",
 }
 
 
