@@ -1,8 +1,6 @@
 """icnn: learn the objective, then solve it, with proof."""
 
 from icnn import atoms, datasets, models, sets, solvers, theory
-from icnn import atoms, datasets, models, sets, solvers
-from icnn import errors as errors
 from icnn.atoms import Max as Max
 from icnn.atoms import PiecewiseLinear as PiecewiseLinear
 from icnn.convert import to_cvxpy
@@ -11,7 +9,6 @@ from icnn.decide.decision import Status as Status
 from icnn.errors import BadData, ICNNError, NotConvex
 from icnn.errors import NotSolved as NotSolved
 from icnn.errors import NotSupported as NotSupported
-from icnn.errors import BadData, ICNNError, NotConvex, NotSolved, NotSupported
 from icnn.interop.keras import from_keras
 from icnn.learn.ficnn import FICNN
 from icnn.learn.fit import fit

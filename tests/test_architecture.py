@@ -12,11 +12,7 @@ FOUNDATION = [
     {"errors", "progress"},
     {"atoms", "datasets", "limit", "where", "sheet"},
     {"network"},
-    {"theory", "family"},
-    {"errors"},
-    {"atoms", "datasets", "limit", "where", "sheet"},
-    {"network"},
-    {"monotone"},
+    {"theory", "family", "monotone"},
 ]
 MODELS = {  # a new model is one new file
     "learn.ficnn",
@@ -54,7 +50,6 @@ ROOF = [
     {"variants", "queries"},
     {"models", "sets", "solvers", "minimize", "prepare", "store", "convert"},
     {"minimize_batch"},
-    {"plot", "report"},
     {"plot", "report", "interop"},
     {"demo"},
     {"commands"},
@@ -68,7 +63,6 @@ OWNER = {  # each foreign library is imported by exactly one module
     "matplotlib": "plot",
     "tqdm": "progress",
     "keras": "interop.keras",
-    "tqdm": "learn.train",
 }
 LAZY = {"cvxpy", "pandas", "matplotlib", "scipy.optimize", "sklearn", "keras"}
 

@@ -6,12 +6,13 @@ import cvxpy as cp
 import mpmath as mp
 import numpy as np
 import pytest
-from smooth_zoo import precise
+from smooth_zoo import SMOOTH, precise
 
 import icnn
 from icnn import Layer, Network, NotConvex
 from icnn.atoms import ELU, IDENTITY
-from icnn.solvers import Clarabel
+from icnn.decide.kernel import library
+from icnn.solvers import Bundle, Clarabel
 
 ALPHAS = (1e-3, 0.3, 1.0)
 every = pytest.mark.parametrize("alpha", ALPHAS)
@@ -79,6 +80,19 @@ def test_certified_however_far_the_arguments_reach(width):
     assert d.success, d
     assert d.bound <= f(x).min() + 1e-12
     assert d.value <= f(x).min() + 1e-6 * d.scale
+
+
+@pytest.mark.skipif(library() is None, reason="installed without a C compiler")
+@pytest.mark.parametrize("name", [name for name in SMOOTH if "elu" in name and name != "elu-last"])
+def test_the_compiled_search_finds_the_same(name):
+    f = SMOOTH[name]
+    found, wanted = (
+        icnn.minimize(f, bounds=[(-2, 1.5)] * f.n, solver=solver)
+        for solver in (Bundle(), Clarabel())
+    )
+    assert found.certified
+    assert found.value == pytest.approx(wanted.value, abs=1e-6 * wanted.scale)
+    assert mp.mpf(found.bound) <= precise(f, wanted.x)
 
 
 @every

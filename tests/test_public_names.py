@@ -8,11 +8,8 @@ import icnn
 NAMES = """
 FICNN PICNN BadData Budget Decision ICNNError LogSumExp MaxAffine Network
 NotConvex ReLUSum Sum Surrogate affine atoms datasets
-fit load maximize minimize minimize_batch models prepare relu_network save
+fit from_keras load maximize minimize minimize_batch models prepare relu_network save
 sets solvers theory to_cvxpy
-NotConvex NotSolved NotSupported ReLUSum Sum Surrogate affine atoms datasets
-fit from_keras load maximize minimize models prepare relu_network save
-sets solvers to_cvxpy
 """
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icnn.atoms import (
+    ELU,
     AbstractAtom,
     Huber,
     LogSumExp,
@@ -37,6 +38,7 @@ KINDS: dict[type[AbstractAtom], Callable[[Any], tuple[str, float]]] = {
     Norm: lambda atom: ("NORM", 0.0),
     SumSquares: lambda atom: ("SQUARES", 0.0),
     Huber: lambda atom: ("HUBER", atom.width),
+    ELU: lambda atom: ("ELU", atom.alpha),
 }
 
 
