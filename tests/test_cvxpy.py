@@ -348,11 +348,27 @@ class TestRefused:
                 icnn.NotSupported,
                 "constraint 7 .* needs a semidefinite or power cone",
             ),
+            pytest.param(
+                cp.FiniteSet(x[0], [0.5, 1.0]),
+                icnn.NotSupported,
+                "constraint 7 .* is a choice, for which CVXPY adds whole numbers of its own",
+                marks=pytest.mark.filterwarnings("ignore::FutureWarning"),  # CVXPY's, on its order
+            ),
         ],
     )
     def test_constraint(self, constraint, error, sentence):
         with pytest.raises(error, match=sentence):
             conic_parts({3: self.x <= 1, 7: constraint}, self.x, ("a", "b"))
+
+    def test_what_needs_attributes_of_the_variable(self):
+        """They are bounds and whole numbers here; an atom that asks for them gets a sentence."""
+        on, positive = cp.Variable(2, boolean=True), cp.Variable(2, nonneg=True)
+        for variable, constraint, sentence in [
+            (on, ~on >= 1, "constraint 3 .* is a choice"),
+            (positive, cp.sum(cp.xexp(positive)) <= 2, "constraint 3 .* only by an attribute of"),
+        ]:
+            with pytest.raises(icnn.NotSupported, match=sentence):
+                conic_parts({3: constraint}, variable, ("a", "b"))
 
     @pytest.mark.parametrize(
         ("variable", "error", "sentence"),

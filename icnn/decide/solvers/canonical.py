@@ -19,6 +19,11 @@ from icnn.errors import BadData, NotSupported
 Array = NDArray[np.float64]
 BOUNDED = {"nonneg", "nonpos", "pos", "neg", "bounds"}  # attributes that become a box
 WHOLE = {"integer", "boolean"}
+FOREIGN = "needs a semidefinite or power cone; linear, second-order and exponential ones are taken"
+CHOICE = (
+    "is a choice, for which CVXPY adds whole numbers of its own; "
+    "only x itself can be whole here (integrality=, or an integer variable)"
+)
 
 
 @final
@@ -48,7 +53,8 @@ def conic_parts(constraints: Mapping[int, Any], variable: Any, columns: Sequence
 
     Raises:
         BadData: not a constraint, not convex (DCP), on another variable, or without its data.
-        NotSupported: a semidefinite or power cone, or an attribute of the variable.
+        NotSupported: a semidefinite or power cone, whole numbers of CVXPY's own, or an attribute
+            of the variable.
     """
     cp = modelling()
     _check_variable(variable, columns)
@@ -59,14 +65,12 @@ def conic_parts(constraints: Mapping[int, Any], variable: Any, columns: Sequence
         rows = Rows(sp.csr_array((0, len(columns))), np.empty(0), np.empty(0))
         return Parts(Box(np.empty(0), np.empty(0)), rows, (), box, integral)
     plain = cp.Variable(variable.shape)  # the attributes are in box and integral
-    swapped = {k: c.tree_copy({id(variable): plain}) for k, c in constraints.items()}
+    swapped = {k: _swapped(k, c, variable, plain) for k, c in constraints.items()}
     data = _data(list(swapped.values()))
-    if _foreign_cones(data):
-        k = next(k for k, c in swapped.items() if _foreign_cones(_data([c])))
-        raise NotSupported(
-            f"constraint {k} ({_short(constraints[k])}) needs a semidefinite or power cone; "
-            "linear, second-order and exponential ones are taken"
-        )
+    for kind, word in ((_foreign_cones, FOREIGN), (_whole_numbers, CHOICE)):
+        if kind(data):
+            k = next(k for k, c in swapped.items() if kind(_data([c])))
+            raise NotSupported(f"constraint {k} ({_short(constraints[k])}) {word}")
     return _parts(data, plain.id, (box, integral))
 
 
@@ -123,6 +127,27 @@ def _data(constraints: list[Any]) -> Any:
 
 def _foreign_cones(data: Any) -> bool:
     return any(getattr(data["dims"], name, ()) for name in ("psd", "p3d", "pnd"))
+
+
+def _whole_numbers(data: Any) -> bool:
+    """Whether columns that CVXPY added, as for a finite set, are whole; x itself is plain here."""
+    attributes = data["param_prob"].x.attributes
+    return bool(attributes["boolean"]) or bool(attributes["integer"])
+
+
+def _swapped(k: int, constraint: Any, variable: Any, plain: Any) -> Any:
+    """The constraint on `plain`, a variable without attributes, instead of `variable`."""
+    place = f"constraint {k} ({_short(constraint)})"
+    try:
+        swapped = constraint.tree_copy({id(variable): plain})
+    except ValueError as error:  # an atom for booleans alone
+        raise NotSupported(f"{place} {CHOICE}; CVXPY says: {error}") from None
+    if not swapped.is_dcp():
+        raise NotSupported(
+            f"{place} is convex only by an attribute of {variable.name()}, which is read as a "
+            "bound here; write it so that it is convex for every x"
+        )
+    return swapped
 
 
 def _short(constraint: Any) -> str:
