@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint
+from smooth_zoo import SMOOTH
 from test_fit import Y, fit
 from zoo import NETWORKS, draw
 
 import icnn
+from icnn.decide.decision import bound_multipliers
+from icnn.decide.sets import Box
 
 STEP = 1e-4
 PROBLEMS = {
@@ -42,7 +45,7 @@ def shifts(ends):
 def assert_multipliers(f, problem, run=icnn.minimize, sign=1.0, scale=1.0):
     lower, upper, A, low, high = (np.array(part, dtype=float) for part in problem)
     d = solve(f, lower, upper, A, low, high, run)
-    tolerance = 1e-8 * d.scale
+    tolerance = 1e-8 * d.scale + d.gap  # a multiplier proves the bound, not the value
     for name, at, sides in shifts((lower, upper, low, high)):
         changes = []
         for step in (STEP * scale, -STEP * scale):
@@ -74,6 +77,36 @@ def test_finite_differences(name, kind):
         )
         f = f + grow
     assert_multipliers(f, PROBLEMS[kind])
+
+
+@pytest.mark.parametrize("name", [name for name, f in SMOOTH.items() if f.n == 2])
+@pytest.mark.parametrize("kind", ["corner", "row", "fixed"])
+def test_finite_differences_of_smooth_functions(name, kind):
+    """Their points come from an interior-point method and stop short of the bounds."""
+    assert_multipliers(SMOOTH[name], PROBLEMS[kind])
+
+
+@pytest.mark.parametrize("name", ["relu-2-8-8", "max-last"])
+@pytest.mark.parametrize("kind", ["corner", "row", "fixed"])
+def test_finite_differences_within_a_ball(name, kind):
+    def within(f, bounds, constraints):
+        ball = icnn.sets.Ball([0.0, 0.0], 2.5)
+        rows = [constraints] if constraints else []
+        return icnn.minimize(f, bounds=bounds, constraints=[*rows, ball])
+
+    assert_multipliers(NETWORKS[name].f, PROBLEMS[kind], within)
+
+
+def test_a_narrow_column_far_from_zero():
+    """Near an end is measured by the width of the column, not by its size."""
+    f, lower = icnn.affine([1.0]), np.array([1000.0])
+    for width in (1e-3, 1e-6, 0.0):
+        d = icnn.minimize(f, bounds=[(1000.0, 1000.0 + width)], solver=icnn.solvers.Clarabel())
+        assert d.multipliers["lower"] == pytest.approx(1.0, rel=1e-6)
+        assert d.multipliers["upper"] == 0.0
+        middle, half = lower + width / 2, np.array([width / 2])
+        found = bound_multipliers(middle, Box(lower, lower + width), half, np.array([1.0]))
+        assert (found[0] == 0.0) == (width > 0.0)
 
 
 def test_bounds_with_decimals():

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from icnn.decide import certificate
 from icnn.decide.certificate import Multipliers
 from icnn.decide.program import Program
+from icnn.decide.sets import Box
 from icnn.network import Layer, Network, with_output
 
 Array = NDArray[np.float64]
 # of the gap, relative to the range of f, and of the violation, relative to the size of its row
 TOLERANCE = 1e-6
+NEAR = 1e-5  # of the half-width of a column: 3e-6 was seen where the gap was 2e-7 of the range
 ULPS = 64  # units in the last place of f that a gap may always have
 SOLVERS_WORD = (
     "The decision is optimal by the solver's own bound: whole numbers have no certificate here."
@@ -214,12 +216,25 @@ def active_multipliers(program: Program, x: Array) -> Multipliers:
     )
 
 
+def bound_multipliers(x: Array, box: Box, half: Array, slope: Array) -> tuple[Array, Array]:
+    """Those of lower and upper ends, (..., n) each: the slope that is left where x is at an end.
+
+    An interior point stops short of its bounds, by its gap over that slope, so what is within
+    NEAR of the half-width counts; a column that is held (half 0) is at both ends.
+    """
+    near = np.where(half > 0, NEAR * half, 1e-9 * np.abs(x))
+    at_lower, at_upper = x - near <= box.lower, x + near >= box.upper
+    lower, upper = np.maximum(slope, 0.0), np.minimum(slope, 0.0)
+    return np.where(at_lower, lower, 0.0), np.where(at_upper, upper, 0.0)
+
+
 def _multipliers(program: Program, x: Array, slope: Array, proof: Multipliers) -> dict[str, Array]:
     n, rows = len(program.columns), program.named_rows
+    lower, upper = bound_multipliers(x, program.box, program.reach[1], slope)
     found = {
         "rows": proof.y if rows is None else proof.y[:rows],
-        "lower": np.where(x[:n] <= program.box.lower[:n], np.maximum(slope[:n], 0.0), 0.0),
-        "upper": np.where(x[:n] >= program.box.upper[:n], np.minimum(slope[:n], 0.0), 0.0),
+        "lower": lower[:n],
+        "upper": upper[:n],
     }
     if program.learned:
         found["limits"] = 0.0 - proof.mu * [limit.sign for limit in program.learned]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icnn.decide.batch import Batch, Verdict, judge_batch, verdict
+from icnn.decide.decision import bound_multipliers
 from icnn.decide.flat import Flat, flat
 from icnn.decide.kernel import INFEASIBLE, Placed, Searcher
 from icnn.decide.solvers.bundle import Bundle, capacity
@@ -87,12 +88,6 @@ class _Template:
 
 
 def _swept(batch: Batch, x: Array, judged: Verdict, rest: tuple[Array, Any]) -> Swept:
-    slope, box, (y, outcome) = judged.slope, batch.box, rest
-    return Swept(
-        x,
-        judged,
-        y,
-        np.where(x <= box.lower, np.maximum(slope, 0.0), 0.0),
-        np.where(x >= box.upper, np.minimum(slope, 0.0), 0.0),
-        outcome == INFEASIBLE,
-    )
+    y, outcome = rest
+    lower, upper = bound_multipliers(x, batch.box, batch.reach[1], judged.slope)
+    return Swept(x, judged, y, lower, upper, outcome == INFEASIBLE)
