@@ -5,6 +5,8 @@ import sys
 
 BENCHMARKS = {
     ("fit", "tables"): "benchmarks.tables",
+    ("solve", "bundle"): "benchmarks.bundle",
+    ("solve", "batch"): "benchmarks.batch",
     ("solve", "crossover"): "benchmarks.crossover",
     ("solve", "prepared"): "benchmarks.prepared",
     ("solve", "overhead"): "benchmarks.overhead",

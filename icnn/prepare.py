@@ -88,6 +88,12 @@ class Prepared:
             decision = self.slowly(context, price, box, rows)
         return finished(turned(decision) if _concave(self.f) else decision, "", throw)
 
+    def forget(self) -> None:
+        """Start the next search from nothing, not from the cuts and bases of the last."""
+        self._start = None
+        if "_sweeper" in self.__dict__:
+            self._sweeper.forget()
+
     def _swept(
         self, context: Any, price: Array | None, box: Box | None, rows: Rows | None
     ) -> Decision | None:

@@ -51,6 +51,10 @@ class Sweeper:
             judged = judge_batch(batch, x, arrays.slopes(found.u), y)
         return _swept(batch, x, judged, (y, found.outcome))
 
+    def forget(self) -> None:
+        """Drop the cuts that were kept."""
+        self._searcher.forget()
+
     @cached_property
     def _template(self) -> _Template:
         return _Template(self._first)

@@ -139,7 +139,7 @@ def library() -> Any:
         return None
     lib.icnn_room_new.restype = c_void_p
     lib.icnn_room_new.argtypes = [POINTER(_Net), c_void_p, c_int64, c_int64]
-    lib.icnn_room_free.argtypes = [c_void_p]
+    lib.icnn_room_free.argtypes = lib.icnn_forget.argtypes = [c_void_p]
     lib.icnn_judge.argtypes = [POINTER(_Net), POINTER(_Places), c_int64, POINTER(_Case)]
     lib.icnn_judge.restype = c_int64
     lib.icnn_search.argtypes = [
@@ -185,6 +185,10 @@ class Searcher:
             self._c_net, placed.c_places, B, self._room, byref(c_options), byref(c_found)
         )
         return found
+
+    def forget(self) -> None:
+        """Drop the cuts that were kept for the next search."""
+        library().icnn_forget(self._room)
 
     def judge(self, places: Places | Placed, case: Case) -> tuple[Array, Array, Array]:
         """Value (B,), certified bound (B,) and the slope (B, n) of its minorant.

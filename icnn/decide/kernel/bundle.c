@@ -54,6 +54,9 @@ EXPORT void icnn_room_free(Room *room) {
     if (room) free(room->memory), free(room);
 }
 
+/* Drop all cuts. */
+EXPORT void icnn_forget(Room *room) { room->model.count = room->model.rows; }
+
 /* Memory for so many constraints in all, the first of them the rows A of the set. */
 EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     int64_t n = net->n, m = n + 1, R = net->rows[net->layers], U = net->units[net->layers];
