@@ -48,6 +48,7 @@ class Prepared:
     ) -> None:
         self.f, self._limits, self.program, self._solver = f, limits, program, solver
         self._start: Any = None
+        self._contexts: Sweeper | None = None
 
     @cached_property
     def variants(self) -> Variants | None:
@@ -115,7 +116,11 @@ class Prepared:
         )
         if batch is None:
             return None
-        swept = self._sweeper(batch)
+        if context is not None and self._contexts is None:  # unfolded weights: a sweeper of its own
+            self._contexts = Sweeper(batch, self.variants.solver)
+        sweeper = self._sweeper if context is None else self._contexts
+        assert sweeper is not None
+        swept = sweeper(batch)
         return swept_decision(swept, self.program, time.perf_counter() - began)
 
     def slowly(

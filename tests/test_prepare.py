@@ -122,3 +122,29 @@ def test_new_bounds_of_whole_numbers_need_not_be_whole(rng):
         d = problem.solve(bounds=box)
         same(d, icnn.minimize(F, bounds=box, integrality=np.ones(F.n)))
         assert (problem._box(box, None).lower == np.ceil(low)).all()
+
+
+def test_contexts_prices_and_bounds_in_any_order(surrogate, rng):
+    """Each way has arrays of its own: what one leaves behind must not reach the next."""
+    problem = icnn.prepare(surrogate, context=[0.0, 0.0], bounds=[(-1.0, 1.0)] * 3)
+    base = surrogate.at([0.0, 0.0])
+    for _ in range(12):
+        c, price, top = rng.uniform(-1, 1, 2), rng.normal(size=3), rng.uniform(0, 1)
+        box = [(-1.0, top)] * 3
+        pairs = [
+            (
+                problem.solve(context=c),
+                icnn.minimize(surrogate, context=c, bounds=[(-1, 1)] * 3),
+            ),
+            (
+                problem.solve(linear=price),
+                icnn.minimize(base + icnn.affine(price), bounds=[(-1, 1)] * 3),
+            ),
+            (problem.solve(bounds=box), icnn.minimize(base, bounds=box)),
+            (
+                problem.solve(context=c, linear=price, bounds=box),
+                icnn.minimize(surrogate.at(c) + icnn.affine(price), bounds=box),
+            ),
+        ]
+        for j in rng.permutation(4):
+            same(*pairs[j])

@@ -101,6 +101,20 @@ class Verdict:
     slope: Array  # (B, n) of the minorant that gives the bound
 
 
+def same_weights(a: Batch, b: Batch) -> bool:
+    """Whether two batches share V and W: a network folded at one context is another one."""
+    if a.lines is b.lines:
+        return True
+    pairs = list(zip(a.lines, b.lines, strict=False))
+    return len(a.lines) == len(b.lines) and all(
+        p.atom == q.atom
+        and np.array_equal(p.V, q.V)
+        and [source for source, _ in p.W] == [source for source, _ in q.W]
+        and all(np.array_equal(v, w) for (_, v), (_, w) in zip(p.W, q.W, strict=True))
+        for p, q in pairs
+    )
+
+
 def judge_batch(batch: Batch, x: Array, slopes: Sequence[Array], y: Array) -> Verdict:
     """Value, bound and violation of x (B, n), proved by slopes (B, rows) a layer and y (B, m)."""
     m = _minorant(batch, slopes, y)

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from icnn.decide.batch import Batch, Verdict, judge_batch, verdict
+from icnn.decide.batch import Batch, Verdict, judge_batch, same_weights, verdict
 from icnn.decide.decision import bound_multipliers
 from icnn.decide.flat import Flat, flat
 from icnn.decide.kernel import INFEASIBLE, Placed, Searcher
@@ -36,11 +36,18 @@ class Sweeper:
     """Memory for one sweep at a time over batches that share weights and rows."""
 
     def __init__(self, batch: Batch, solver: Bundle) -> None:
-        self._first, self._solver = flat(batch), solver
+        self._solver = solver
+        self._start(batch)
+
+    def _start(self, batch: Batch) -> None:
+        self._first = flat(batch)
         self._searcher = Searcher(self._first.net, self._first.sides.A, capacity(batch.n))
 
     def __call__(self, batch: Batch) -> Swept:
         """Search and judge each variant."""
+        if not same_weights(batch, self._first.batch):
+            self._start(batch)
+        self._searcher.forget()  # cuts that prices left would not hold here
         arrays = Flat(batch, self._first.net, self._first.sides)
         found = self._searcher(arrays.places(), self._solver.options(arrays))
         x, y = arrays.x(found.x), arrays.row_multipliers(found.y)
