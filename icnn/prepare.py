@@ -83,6 +83,7 @@ class Prepared:
             fixed: columns held at a value.
             throw: raise if there is no proved decision.
         """
+        check_context([self.f, *(limit.function for limit in self._limits)], context)
         price, box, rows = self._one_price(linear), self._box(bounds, fixed), self._rows(sides)
         decision = self._swept(context, price, box, rows)
         if decision is None or not decision.success:
@@ -109,7 +110,7 @@ class Prepared:
             return swept_decision(swept, self.program, time.perf_counter() - began)
         batch = self.variants.batch(
             1,
-            context=None if context is None else self._own(context),
+            context=None if context is None else own_context(self.f, context),
             price=None if price is None else price[None],
             box=None if box is None else Box(box.lower[None], box.upper[None]),
             sides=None if rows is None else (rows.lower[None], rows.upper[None]),
@@ -135,10 +136,6 @@ class Prepared:
         start = self._start if context is None else None
         decision, self._start = solve(program, self._solver, start)
         return decision
-
-    def _own(self, context: Any) -> Any:
-        check_context([self.f], context)
-        return own_context(self.f, context)
 
     def _at(self, context: Any) -> Program:
         """The program with every function at this context."""

@@ -89,6 +89,33 @@ def test_learned_limits_move_with_the_context(surrogate, rng):
         same(problem.solve(context=c), fresh)
 
 
+def test_a_context_is_read_as_by_minimize(surrogate, rng):
+    X, C = rng.uniform(-1, 1, (60, 3)), rng.uniform(-1, 1, (60, 2))
+    other = icnn.fit(
+        icnn.PICNN(3, 2, (6,), (4,)),
+        X,
+        np.square(X).sum(1),
+        context=C,
+        columns=["a", "b", "c"],
+        context_columns=["c1", "c0"],  # the surrogate's are c0, c1
+        budget=SHORT,
+    )
+    at = {"c0": 0.5, "c1": -0.5}
+    limit = other <= float(other.predict([0, 0, 0], at)) + 0.5
+    alone = icnn.prepare(surrogate, context=at)
+    limited = icnn.prepare(surrogate, constraints=[limit], context=at)
+    free = icnn.prepare(F, bounds=BOX)
+    for problem, context, sentence in [
+        (alone, {**at, "cc1": 0.0}, "context names 'cc1'; the contexts here are c0, c1"),
+        (limited, {**at, "cc1": 0.0}, "context names 'cc1'; the contexts here are c0, c1"),
+        (limited, [0.5, -0.5], "values without names are ambiguous"),
+        (free, [1.0], "no function here takes one"),
+    ]:
+        with pytest.raises(icnn.BadData, match=sentence):
+            problem.solve(context=context)
+    same(limited.solve(context=at), icnn.minimize(surrogate, constraints=[limit], context=at))
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
