@@ -25,6 +25,8 @@ from icnn.problem import (
     check_context,
     check_sense,
     finished,
+    held_box,
+    intersected,
     limits_of,
     network_of,
     own_context,
@@ -44,9 +46,16 @@ class Prepared:
     """
 
     def __init__(
-        self, f: Any, limits: tuple[Any, ...], program: Program, solver: AbstractSolver | None
+        self,
+        f: Any,
+        limits: tuple[Any, ...],
+        program: Program,
+        *,
+        held: Box,
+        solver: AbstractSolver | None,
     ) -> None:
         self.f, self._limits, self.program, self._solver = f, limits, program, solver
+        self._held = held  # (n,), inside which new bounds lie
         self._start: Any = None
         self._contexts: Sweeper | None = None
 
@@ -78,7 +87,8 @@ class Prepared:
         Args:
             context: a new context of the functions that take one.
             linear: prices c, (n,) or a dict by column: the objective becomes f(x) + c·x.
-            bounds: new bounds, as in `minimize`; a dict changes only its columns.
+            bounds: new bounds, as in `minimize`; a dict changes only its columns. Fixed columns and
+                what `variable` says of itself stay.
             sides: new (lower, upper), each (m,), of the linear rows in their order.
             fixed: columns held at a value.
             throw: raise if there is no proved decision.
@@ -190,7 +200,8 @@ class Prepared:
             return None
         old, columns = self.program.box, self.program.columns
         n = len(columns)
-        own = fix(read_bounds(bounds, columns, Box(old.lower[:n], old.upper[:n])), fixed, columns)
+        own = read_bounds(bounds, columns, Box(old.lower[:n], old.upper[:n]))
+        own = fix(intersected(own, self._held, columns), fixed, columns)
         lower, upper = np.append(own.lower, old.lower[n:]), np.append(own.upper, old.upper[n:])
         return whole(Box(lower, upper), self.program.integral)
 
@@ -235,7 +246,8 @@ def prepare(
         context=context,
         variable=variable,
     )
-    return Prepared(f, limits_of(constraints), program, solver)
+    held = held_box(variable, fixed, program.columns)
+    return Prepared(f, limits_of(constraints), program, held=held, solver=solver)
 
 
 def _concave(f: Any) -> bool:

@@ -193,12 +193,27 @@ def _from_cvxpy(
     if variable is None:
         raise BadData("a CVXPY constraint needs variable=, the cvxpy.Variable that stands for x")
     parts = conic_parts(theirs, variable, columns)
-    lower, upper = np.maximum(box.lower, parts.box.lower), np.minimum(box.upper, parts.box.upper)
+    lowered = Lowered(parts.aux, parts.rows, parts.cones)
+    return intersected(box, parts.box, columns), integral | parts.integral, lowered
+
+
+def held_box(variable: Any, fixed: Mapping[str, float] | None, columns: tuple[str, ...]) -> Box:
+    """What holds whatever the bounds are: the variable's own attributes and the fixed columns."""
+    free = Box(np.full(len(columns), -np.inf), np.full(len(columns), np.inf))
+    return fix(free if variable is None else conic_parts({}, variable, columns).box, fixed, columns)
+
+
+def intersected(box: Box, other: Box, columns: tuple[str, ...]) -> Box:
+    """What lies in both boxes.
+
+    Raises:
+        BadData: nothing does; the message names the column.
+    """
+    lower, upper = np.maximum(box.lower, other.lower), np.minimum(box.upper, other.upper)
     for name, low, high in zip(columns, lower, upper, strict=True):
         if low > high:
             raise BadData(f"column {name!r}: no number lies between {low:g} and {high:g}")
-    lowered = Lowered(parts.aux, parts.rows, parts.cones)
-    return Box(lower, upper), integral | parts.integral, lowered
+    return Box(lower, upper)
 
 
 def check_sense(f: Any, sense: str) -> None:

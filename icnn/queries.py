@@ -73,13 +73,22 @@ class Queries:
         return None if self.linear is None else self.linear[i if len(self.linear) > 1 else 0]
 
     def boxes_of(self, rows: NDArray[np.intp], program: Program) -> Box | None:
-        """The boxes of these rows, (rows, n) with the auxiliary columns of the program."""
+        """The boxes of these rows inside the program's, (rows, n) with its auxiliary columns.
+
+        Raises:
+            BadData: a row of which nothing is inside, as where a column is fixed elsewhere.
+        """
         if self.box is None:
             return None
-        n, shape = len(self.columns), (len(rows), program.n - len(self.columns))
-        aux = [np.broadcast_to(end[n:], shape) for end in (program.box.lower, program.box.upper)]
-        lower = np.concatenate([self.box.lower[rows], aux[0]], axis=1)
-        upper = np.concatenate([self.box.upper[rows], aux[1]], axis=1)
+        shape = (len(rows), program.n)
+        lower, upper = (
+            np.broadcast_to(e, shape).copy() for e in (program.box.lower, program.box.upper)
+        )
+        own = np.s_[:, : len(self.columns)]
+        lower[own] = np.maximum(lower[own], self.box.lower[rows])
+        upper[own] = np.minimum(upper[own], self.box.upper[rows])
+        if (lower > upper).any():
+            raise BadData("the bounds of a row leave nothing of what holds for all rows")
         return Box(lower, upper)
 
     def bounds_of(self, i: int) -> Any:

@@ -1,5 +1,6 @@
 """A prepared problem solves again as a fresh one would: contexts, prices, bounds, sides."""
 
+import cvxpy as cp
 import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint
@@ -132,6 +133,32 @@ def test_bad_changes(changes, sentence):
     with pytest.raises(icnn.BadData, match=sentence):
         problem.solve(**changes)
     same(problem.solve(), icnn.minimize(F, bounds=BOX, constraints=ROWS))
+
+
+def test_new_bounds_lie_inside_what_stays():
+    """What the cvxpy variable says and what was fixed are no bounds of the user's to replace."""
+    wide, positive = [(-1.0, 1.0)] * F.n, cp.Variable(F.n, nonneg=True)
+    for stays in (
+        {"variable": positive},
+        {"variable": cp.Variable(F.n, bounds=[-0.1, 0.2])},
+        {"fixed": {"x0": 0.25}},
+        {"fixed": {"x0": 0.25}, "variable": positive},
+    ):
+        problem = icnn.prepare(F, bounds=BOX, **stays)
+        fresh = icnn.minimize(F, bounds=wide, **stays)
+        same(problem.solve(bounds=wide), fresh)
+        same(
+            problem.solve(bounds={"x1": (-1, 1)}),
+            icnn.minimize(F, bounds=[BOX[0], wide[1], *BOX[2:]], **stays),
+        )
+        rows = icnn.minimize_batch(F, bounds=[wide, BOX], **stays)
+        assert rows.status[0] is icnn.Status.OPTIMAL
+        assert rows.value[0] == pytest.approx(fresh.value, abs=1e-8 * fresh.scale)
+    with pytest.raises(icnn.BadData, match="column 'x0': no number lies between 0 and -1"):
+        icnn.prepare(F, bounds=BOX, variable=positive).solve(bounds=[(-2.0, -1.0)] * F.n)
+    rows = icnn.minimize_batch(F, bounds=[wide, [(-2.0, -1.0)] * F.n], variable=positive)
+    assert [status.name for status in rows.status] == ["OPTIMAL", "BAD_DATA"]
+    assert "column 'x0': no number lies between" in rows.message[1]
 
 
 def test_an_infeasible_change_leaves_the_problem_usable():
