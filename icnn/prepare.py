@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from icnn.decide.decision import Decision
 from icnn.decide.program import Learned, Program
-from icnn.decide.sets import Box, Rows, fix, index_of, read_bounds, whole
+from icnn.decide.sets import Box, Rows, fix, read_bounds, whole
 from icnn.decide.solve import solve
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.solver import AbstractSolver
@@ -33,6 +33,7 @@ from icnn.problem import (
     read_problem,
     turned,
 )
+from icnn.queries import floats, named_prices
 from icnn.variants import Variants, swept_decision
 
 Array = NDArray[np.float64]
@@ -181,14 +182,8 @@ class Prepared:
         if linear is None:
             return None
         columns, width = self.program.columns, self.program.n
-        if isinstance(linear, Mapping):
-            given = {index_of(name, columns, "linear"): c for name, c in linear.items()}
-            parts = [np.asarray(c, dtype=np.float64) for c in given.values()]
-            prices = np.zeros((*np.broadcast_shapes(*(p.shape for p in parts)), len(columns)))
-            for j, part in zip(given, parts, strict=True):
-                prices[..., j] = part
-        else:
-            prices = np.asarray(linear, dtype=np.float64)
+        named = isinstance(linear, Mapping)
+        prices = named_prices(linear, columns) if named else floats(linear, "linear")
         if prices.shape[-1:] != (len(columns),):
             raise BadData(f"linear has shape {prices.shape}; x has {len(columns)}: {columns}")
         c = np.zeros((*prices.shape[:-1], width))
@@ -209,13 +204,19 @@ class Prepared:
         old, m = self.program.rows, self.program.named_rows or 0
         if sides is None:
             return None
+        if m == 0:
+            raise BadData("sides were given, but the problem has no linear rows; leave sides= out")
+        try:
+            lower, upper = sides
+        except (TypeError, ValueError):
+            raise BadData(f"sides are a pair (lower, upper), not {sides!r}") from None
         ends = [np.array(old.lower), np.array(old.upper)]
-        for end, new in zip(ends, sides, strict=True):
-            values = np.asarray(new, dtype=np.float64)
+        for end, new in zip(ends, (lower, upper), strict=True):
+            values = floats(new, "sides")
             if values.shape not in ((), (m,)) or np.isnan(values).any():
                 raise BadData(f"sides are two arrays of {m} numbers, not of shape {values.shape}")
             end[:m] = values
-        for i in np.flatnonzero(ends[0] > ends[1]):
+        for i in np.flatnonzero((ends[0] > ends[1]) | (ends[0] == np.inf) | (ends[1] == -np.inf)):
             raise BadData(f"row {i}: no number lies between {ends[0][i]:g} and {ends[1][i]:g}")
         return Rows(old.A, ends[0], ends[1])
 

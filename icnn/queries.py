@@ -152,17 +152,10 @@ def _prices(linear: Any, columns: tuple[str, ...]) -> Array | None:
     if linear is None:
         return None
     if isinstance(linear, Mapping):
-        given = {
-            index_of(name, columns, "linear"): _floats(c, "linear") for name, c in linear.items()
-        }
-        shape = np.broadcast_shapes((1,), *(c.shape for c in given.values()))
-        prices = np.zeros((*shape, len(columns)))
-        for j, c in given.items():
-            prices[..., j] = c
-        return prices
+        return np.atleast_2d(named_prices(linear, columns))
     if hasattr(linear, "columns"):
         return _prices({str(name): linear[name] for name in linear.columns}, columns)
-    prices = _floats(linear, "linear")
+    prices = floats(linear, "linear")
     if prices.ndim != 2 or prices.shape[1] != len(columns):
         raise BadData(
             f"linear has shape {prices.shape}; "
@@ -177,12 +170,12 @@ def _boxes(f: Any, bounds: Any, columns: tuple[str, ...]) -> Box | None:
     free = (np.full(n, -np.inf), np.full(n, np.inf))
     lower, upper = (f.lower, f.upper) if isinstance(f, AbstractSurrogate) else free
     if type(bounds).__name__ == "Bounds":
-        ends = [_floats(end, "bounds") for end in (bounds.lb, bounds.ub)]
+        ends = [floats(end, "bounds") for end in (bounds.lb, bounds.ub)]
         if max(end.ndim for end in ends) < 2:
             return None
         return Box(*np.broadcast_arrays(*ends))
     if isinstance(bounds, Mapping):
-        pairs = {name: [_floats(end, "bounds") for end in pair] for name, pair in bounds.items()}
+        pairs = {name: [floats(end, "bounds") for end in pair] for name, pair in bounds.items()}
         shape = np.broadcast_shapes(*(end.shape for pair in pairs.values() for end in pair))
         if shape == ():
             return None
@@ -191,7 +184,7 @@ def _boxes(f: Any, bounds: Any, columns: tuple[str, ...]) -> Box | None:
             for end, own in zip(ends, pair, strict=True):
                 end[:, index_of(name, columns, "bounds")] = own
         return Box(*ends)
-    values = None if bounds is None else _floats(bounds, "bounds")
+    values = None if bounds is None else floats(bounds, "bounds")
     if values is None or values.ndim < 3:
         return None
     if values.shape[1:] != (n, 2):
@@ -220,7 +213,23 @@ def _faults(
     return faults
 
 
-def _floats(values: Any, place: str) -> Array:
+def named_prices(linear: Mapping[str, Any], columns: tuple[str, ...]) -> Array:
+    """Prices by column as an array (..., n), 0 where there is none."""
+    given = {
+        index_of(name, columns, "linear"): floats(c, f"linear of column {name!r}")
+        for name, c in linear.items()
+    }
+    shapes = [c.shape for c in given.values()]
+    if len({*shapes} - {()}) > 1:
+        raise BadData(f"linear has prices of shapes {shapes}; give each column as many")
+    prices = np.zeros((*np.broadcast_shapes(*shapes), len(columns)))
+    for j, c in given.items():
+        prices[..., j] = c
+    return prices
+
+
+def floats(values: Any, place: str) -> Array:
+    """An array of numbers, or an error that names the place."""
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

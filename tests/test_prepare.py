@@ -126,6 +126,15 @@ def test_a_context_is_read_as_by_minimize(surrogate, rng):
         ({"sides": ([0.0, 1.0], [1.0, 2.0])}, "two arrays of 1 numbers"),
         ({"sides": (2.0, 1.0)}, "row 0: no number lies between 2 and 1"),
         ({"bounds": [(0, 1)]}, "bounds has 1 pairs"),
+        ({"linear": "a"}, "linear holds something that is not a number"),
+        ({"linear": {"x1": "a"}}, "linear of column 'x1' holds something that is not a number"),
+        ({"linear": {"x0": [1, 2], "x1": [1, 2, 3]}}, r"prices of shapes \[\(2,\), \(3,\)\]"),
+        ({"linear": {"x0": [1, 2]}}, "one row of prices is taken here"),
+        ({"sides": 3.0}, r"sides are a pair \(lower, upper\), not 3.0"),
+        ({"sides": (1, 2, 3)}, r"a pair \(lower, upper\), not \(1, 2, 3\)"),
+        ({"sides": ("a", 2)}, "sides holds something that is not a number"),
+        ({"sides": (np.inf, np.inf)}, "row 0: no number lies between inf and inf"),
+        ({"sides": (-np.inf, -np.inf)}, "row 0: no number lies between -inf and -inf"),
     ],
 )
 def test_bad_changes(changes, sentence):
@@ -159,6 +168,11 @@ def test_new_bounds_lie_inside_what_stays():
     rows = icnn.minimize_batch(F, bounds=[wide, [(-2.0, -1.0)] * F.n], variable=positive)
     assert [status.name for status in rows.status] == ["OPTIMAL", "BAD_DATA"]
     assert "column 'x0': no number lies between" in rows.message[1]
+
+
+def test_sides_of_rows_that_are_not_there():
+    with pytest.raises(icnn.BadData, match="the problem has no linear rows"):
+        icnn.prepare(F, bounds=BOX).solve(sides=(0.0, 1.0))
 
 
 def test_an_infeasible_change_leaves_the_problem_usable():
