@@ -13,6 +13,9 @@ BENCHMARKS = {
     ("solve", "tractability"): "benchmarks.tractability",
     ("decide", "activations"): "benchmarks.activations",
     ("study", "pictures"): "benchmarks.nonneg_study",
+    ("theory", "activations"): "benchmarks.activation_table",
+    ("theory", "expansion"): "benchmarks.expansion",
+    ("theory", "floor"): "benchmarks.relu_floor",
 }
 
 

@@ -62,7 +62,7 @@ def relu_expansion(
     """
     if (error is None) == (units is None):
         raise BadData(f"error is {error!r} and units is {units!r}; give exactly one of them")
-    s = sampled(f, interval)
+    s = sampled(f, interval).checked()
     if units is not None:
         return _with_units(s, _count(units) + 1)
     return _with_error(s, error)
@@ -80,7 +80,7 @@ def expansion_error(expansion: Network, f: Any, interval: Any) -> float:
         NotConvex, BadData: as `relu_expansion`, or the network is no sum as it returns.
     """
     relu_terms(expansion)
-    return _certified(sampled(f, interval), expansion, TIGHT[-1])[1]
+    return _certified(sampled(f, interval).checked(), expansion, TIGHT[-1])[1]
 
 
 def relu_terms(expansion: Network) -> Terms:

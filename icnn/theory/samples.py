@@ -116,32 +116,38 @@ class Samples:
             s = finer
         return s
 
-    def checked(self) -> Samples:
-        """This, if no value lies above the chord of its neighbours."""
+    def worst(self) -> tuple[int, float]:
+        """Where a value is most above the chord of its neighbours, and how far beyond rounding."""
         x, y = self.x, self.y
         share = (x[1:-1] - x[:-2]) / (x[2:] - x[:-2])
         excess = y[1:-1] - ((1 - share) * y[:-2] + share * y[2:])
         k = int(np.argmax(excess))
-        if excess[k] > 3 * self.noise:
-            points = ", ".join(f"f({float(x[j])!r}) = {float(y[j])!r}" for j in (k, k + 1, k + 2))
-            what = f"the middle value is {excess[k]:.3g} above the chord of the others"
+        return k, float(excess[k]) - 3 * self.noise
+
+    def checked(self) -> Samples:
+        """This, if no value lies above the chord of its neighbours."""
+        k, excess = self.worst()
+        if excess > 0:
+            x, y = self.x[k : k + 3].tolist(), self.y[k : k + 3].tolist()
+            points = ", ".join(f"f({a!r}) = {b!r}" for a, b in zip(x, y, strict=True))
+            chord = y[0] + (y[2] - y[0]) * (x[1] - x[0]) / (x[2] - x[0])
+            what = f"the middle value is {y[1] - chord:.3g} above the chord of the others"
             raise NotConvex(f"f is not convex: {points}; {what}")
         return self
 
 
-def sampled(f: Any, interval: Any) -> Samples:
-    """The function f at a first grid of the interval (a, b).
+def sampled(f: Any, interval: Any, count: int = START) -> Samples:
+    """The function f at a first grid of the interval (a, b); whether it is convex is not checked.
 
     Raises:
-        NotConvex: the chord test fails; the message has the three points.
         BadData: the interval is no interval, or f has no finite number somewhere in it.
     """
     a, b = _ends(interval)
-    x = np.linspace(a, b, START)
+    x = np.linspace(a, b, count)
     g = scalar(f, x)
     y = g(x)
     noise = max(UNITS * g.eps * float(np.abs(y).max()), 2 * _scatter(g, a, b))
-    return Samples(g, x, y, noise).checked()
+    return Samples(g, x, y, noise)
 
 
 def _ends(interval: Any) -> tuple[float, float]:
