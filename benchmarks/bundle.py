@@ -153,8 +153,8 @@ def main() -> None:
 
 
 NOTES = (
-    f"Medians over two rounds of {PRICES} priced rows ({DEAR} at width 512) on [-2, 2]^n, way after "
-    "way in one run, one thread, processor seconds, after a warm-up of each. *Raw HiGHS* is its "
+    f"Medians over two rounds of {PRICES} priced rows ({DEAR} at width 512) on [-2, 2]^n, way "
+    "after way in one run, one thread, processor seconds, after a warm-up of each. *Raw HiGHS* is its "
     "`run()` alone on arrays built beforehand, default options. *bundle* is "
     "`icnn.prepare(...).solve(linear=c)` from nothing to a gap of 1e-6 of the range, parsing, "
     "judging and the `Decision` included; *search alone* is the compiled search. *minimize* is "

@@ -19,7 +19,7 @@ CLAIM = (
 
 
 def raw_highs(f: icnn.Network, low: float, high: float) -> tuple[float, float]:
-    """Processor seconds of `run()` alone, and the value, on plain unscaled arrays of the same program."""
+    """Processor seconds of `run()` alone, and the value, on plain unscaled arrays of f."""
     *hidden, out = f.layers
     n, widths = f.n, [layer.units for layer in hidden]
     starts = np.cumsum([n, *widths])

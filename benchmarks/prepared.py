@@ -71,7 +71,7 @@ def main() -> None:
         ["PICNN", *(f"{way}, ms" for way in WAYS), "CVXPY rebuilt / prepare"],
         rows,
         records,
-        f"Medians of {CONTEXTS} contexts, one thread, processor seconds; all values agree to 1e-6 of the range.",
+        f"Medians of {CONTEXTS} contexts, one thread, processor seconds; values agree to 1e-6.",
     )
 
 
