@@ -154,8 +154,8 @@ def main() -> None:
 
 NOTES = (
     f"Medians over two rounds of {PRICES} priced rows ({DEAR} at width 512) on [-2, 2]^n, way "
-    "after way in one run, one thread, processor seconds, after a warm-up of each. *Raw HiGHS* is its "
-    "`run()` alone on arrays built beforehand, default options. *bundle* is "
+    "after way in one run, one thread, processor seconds, after a warm-up of each. *Raw HiGHS* is "
+    "its `run()` alone on arrays built beforehand, default options. *bundle* is "
     "`icnn.prepare(...).solve(linear=c)` from nothing to a gap of 1e-6 of the range, parsing, "
     "judging and the `Decision` included; *search alone* is the compiled search. *minimize* is "
     "`icnn.minimize` without a solver named, reading and building included. Networks of "

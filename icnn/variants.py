@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from icnn.decide.batch import Batch
 from icnn.decide.decision import Decision, Status
 from icnn.decide.program import Line, Program
+from icnn.decide.prune import pruned
 from icnn.decide.sets import Box, Rows
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.sweep import Swept
@@ -71,7 +72,7 @@ class Variants:
         if f.n < self.program.n or self.f.columns != self.program.columns:
             at = [self.program.columns.index(name) for name in self.f.columns]
             f = placed(f, at, self.program.n)
-        return lines_of(f)
+        return pruned(lines_of(f))[0]
 
     def _finite(self, box: Box, same_rows: bool) -> Box | None:
         """Finite ends of each variant's box: its own, or those that rows imply for all."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from icnn.decide.certificate import ROUNDOFF, Minorant, gamma, least, minorant, with_rows
 from icnn.decide.decision import closed
 from icnn.decide.program import Line, Program
+from icnn.decide.prune import pruned
 from icnn.decide.sets import Box, Rows
 
 Array = NDArray[np.float64]
@@ -37,10 +38,10 @@ class Batch:
 
     @classmethod
     def of(cls, program: Program) -> Batch:
-        """The batch of one program."""
+        """The batch of one program, without the units that nothing reads."""
         box, finite, rows = program.box, program.finite, program.rows
         return cls(
-            program.lines,
+            pruned(program.lines)[0],
             np.zeros((1, program.n)),
             Box(box.lower[None], box.upper[None]),
             Box(finite.lower[None], finite.upper[None]),

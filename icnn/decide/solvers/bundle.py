@@ -13,6 +13,7 @@ from icnn.decide.certificate import Multipliers
 from icnn.decide.flat import Flat, flat, not_flat
 from icnn.decide.kernel import INFEASIBLE, STOPPED, Options, Searcher, library
 from icnn.decide.program import Program
+from icnn.decide.prune import expanded, pruned
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
 
 ABSENT = (
@@ -55,7 +56,8 @@ class Bundle(AbstractSolver):
         ending = Outcome.STOPPED if found.outcome[0] == STOPPED else Outcome.POINT
         if not np.isfinite(found.value[0]):
             return Answer(ending)
-        slopes = tuple(u[0] for u in arrays.slopes(found.u))
+        lines, kept = program.lines, pruned(program.lines)[1]
+        slopes = tuple(u[0] for u in expanded(arrays.slopes(found.u), lines, kept))
         y = arrays.row_multipliers(found.y)[0]
         return Answer(ending, arrays.x(found.x)[0], Multipliers((slopes,), y, np.zeros(0), ()))
 
