@@ -10,7 +10,7 @@ README = (ROOT / "README.md").read_text()
 def test_the_ten_lines_run(capsys):
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
-    assert "maximize: optimal (HiGHS" in capsys.readouterr().out
+    assert "maximize: optimal (" in capsys.readouterr().out
 
 
 def test_every_linked_file_exists():
