@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
+VERSION = 3  # of bundle.c
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
 
@@ -128,14 +129,16 @@ class _Found(Structure):
 
 @cache
 def library() -> Any:
-    """The compiled library, or None where it was not built: no C compiler at installation."""
+    """The compiled library; None where it was not built, or from an older bundle.c."""
     files = [Path(__file__).with_name(f"_bundle{suffix}") for suffix in EXTENSION_SUFFIXES]
     found = next((file for file in files if file.exists()), None)
     if found is None:
         return None
     try:
         lib = ctypes.CDLL(str(found))
-    except OSError:
+        if lib.icnn_version() != VERSION:
+            return None
+    except (OSError, AttributeError):
         return None
     lib.icnn_room_new.restype = c_void_p
     lib.icnn_room_new.argtypes = [POINTER(_Net), c_void_p, c_int64, c_int64]

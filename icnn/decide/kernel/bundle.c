@@ -54,6 +54,9 @@ EXPORT void icnn_room_free(Room *room) {
     if (room) free(room->memory), free(room);
 }
 
+/* Raised with every change of a structure or a signature, here and in __init__.py. */
+EXPORT int64_t icnn_version(void) { return 3; }
+
 /* Drop all cuts. */
 EXPORT void icnn_forget(Room *room) { room->model.count = room->model.rows; }
 

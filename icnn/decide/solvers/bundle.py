@@ -17,8 +17,8 @@ from icnn.decide.prune import expanded, pruned
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
 
 ABSENT = (
-    "Bundle: its compiled part is missing, as there was no C compiler when icnn was installed; "
-    "install one and run the installation again"
+    "Bundle: its compiled part is missing or out of date; "
+    "with a C compiler at hand, run the installation of icnn again"
 )
 
 
