@@ -50,6 +50,7 @@ class Part:
     """A function of the program, closed by an affine layer, and how large it is on the samples."""
 
     lines: tuple[Line, ...]
+    samples: Array  # (samples, n)
     arguments: list[Array]  # of each layer, (samples, rows)
     values: Array  # (samples,)
 
@@ -66,9 +67,19 @@ class Part:
 
     @cached_property
     def spread(self) -> float:
-        """The range over the samples; the size where the function is constant."""
-        spread, size = float(np.ptp(self.values)), float(np.abs(self.values).max())
+        """The range over the samples; the size of f's terms where it is constant to rounding."""
+        spread, size = float(np.ptp(self.values)), self._size
         return spread if spread > 1e-12 * size else size or 1.0
+
+    @property
+    def _size(self) -> float:
+        """The largest sum of the absolute terms of the output: they may cancel in the values."""
+        out = self.lines[-1]
+        size = np.abs(self.samples) @ np.abs(out.V).T + np.abs(out.b)
+        for source, W in out.W:
+            line, a = self.lines[source], torch.from_numpy(self.arguments[source])
+            size = size + np.abs(line.atom.value(a).numpy()) @ W.T
+        return float(size.max())
 
 
 @final
@@ -117,7 +128,7 @@ class Program:
         )
         with torch.no_grad():
             *arguments, values = f.preactivations(torch.from_numpy(self.samples))
-        return Part(lines, [a.numpy() for a in arguments], values.squeeze(-1).numpy())
+        return Part(lines, self.samples, [a.numpy() for a in arguments], values.squeeze(-1).numpy())
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -143,11 +154,18 @@ class Program:
         b = np.concatenate([layer.b.numpy() for layer in hidden])
         x = np.linalg.lstsq(V, -b, rcond=1e-10)[0]
         x = np.clip(x, self.finite.lower, self.finite.upper)
-        away, size = np.abs(V @ x + b), np.abs(V).max(0)
-        away = away[away > 1e-9 * (np.abs(V) @ np.abs(x) + np.abs(b))]  # the rest are met exactly
+        away, terms = np.abs(V @ x + b), np.abs(V) @ np.abs(x) + np.abs(b)
+        away = away[
+            away > 1e-9 * terms + 1e-12 * terms.max(initial=0.0)
+        ]  # the rest are met exactly
         away = away if len(away) else np.abs(b[b != 0])
         typical = np.median(away) if len(away) else 1.0
-        return x, np.asarray(np.divide(typical, size, out=np.ones(self.n), where=size > 0))
+        later = np.max([np.abs(layer.V.numpy()).max(0) for layer in layers[:-1] or layers], axis=0)
+        size = np.abs(V).max(0)
+        size = np.where(size > 0, size, later)  # what the first layers do not read
+        width = self.finite.upper - self.finite.lower
+        straight = np.where(np.isfinite(width) & (width > 0), width, 1.0)
+        return x, np.asarray(np.divide(typical, size, out=straight, where=size > 0))
 
     @cached_property
     def far(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
