@@ -89,7 +89,7 @@ def maximize_batch(f: AbstractSurrogate, **arguments: Any) -> Decisions:
 def _batch(f: Any, asked: Queries, arguments: dict[str, Any], show: tuple[Any, Any]) -> Decisions:
     began = time.perf_counter()
     concave = isinstance(f, AbstractSurrogate) and f.concave
-    first = asked.context_of(int(np.argmax(asked.good))) if asked.good.any() else None
+    first = asked.context_of(int(np.argmax(asked.good)))
     problem = prepare(f, bounds=asked.hull, context=first, **arguments)
     result = _Table(problem.program, asked)
     with closing(bar("decide", asked.size, show[0])) as shown:
@@ -107,28 +107,34 @@ def _batch(f: Any, asked: Queries, arguments: dict[str, Any], show: tuple[Any, A
 def _swept(
     problem: Prepared, asked: Queries, threads: int | None
 ) -> Iterator[tuple[NDArray[np.intp], Swept]]:
-    """Good rows in chunks, several at a time, as they are done."""
+    """The rows in chunks, several at a time, as they are done.
+
+    A row that cannot be read is worked on in the place of a good one: a product of matrices rounds
+    otherwise for another number of rows, and no bad row shall change a bit of the others.
+    """
     variants = problem.variants
     assert variants is not None
     wide = int(sum(line.b.shape[-1] for line in variants.base.lines)) + problem.program.n
     chunk = int(np.clip(NUMBERS // wide, 1, CHUNK))
     local = threading.local()
 
-    def work(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], Swept] | None:
+    def work(at: NDArray[np.intp]) -> tuple[NDArray[np.intp], Swept] | None:
+        rows = readable[at]
         if not hasattr(local, "sweeper"):
             local.sweeper = Sweeper(variants.base, variants.solver)
         prices = problem.price(asked.linear_of(rows))
         if prices is not None and asked.context is None and asked.box is None:
-            return rows, local.sweeper.prices(prices)
+            return at, local.sweeper.prices(prices)
         try:
             batch = _variants(problem, asked, rows)
         except ICNNError:  # one row among them; it will say so itself
             return None
-        return None if batch is None else (rows, local.sweeper(batch))
+        return None if batch is None else (at, local.sweeper(batch))
 
     count = threads or os.cpu_count() or 1
-    good = np.flatnonzero(asked.good)
-    parts = [good[k : k + chunk] for k in range(0, len(good), chunk)]
+    every = np.arange(asked.size)
+    readable = np.where(asked.good, every, np.argmax(asked.good))
+    parts = [every[k : k + chunk] for k in range(0, asked.size, chunk)]
     with ThreadPoolExecutor(count) as pool:
         for done in pool.map(work, parts):
             if done is not None:
@@ -164,7 +170,8 @@ class _Table:
 
     def write(self, rows: NDArray[np.intp], swept: Swept) -> None:
         """The optimal rows of a sweep; the others stay open."""
-        v, done = swept.verdict, swept.verdict.optimal & ~swept.infeasible
+        v, good = swept.verdict, self._asked.good[rows]
+        done = v.optimal & ~swept.infeasible & good
         at, n = rows[done], self.x.shape[1]
         self.x[at] = swept.x[done, :n]
         for name, values in zip(

@@ -44,8 +44,7 @@ class Queries:
         """Bounds that hold every row's."""
         if self.box is None:
             return self.shared
-        good = self.good if self.good.any() else ~self.good
-        ends = self.box.lower[good].min(0), self.box.upper[good].max(0)
+        ends = self.box.lower[self.good].min(0), self.box.upper[self.good].max(0)
         return list(zip(*ends, strict=True))
 
     def contexts_of(self, rows: NDArray[np.intp]) -> Any:
@@ -102,7 +101,7 @@ def read_queries(f: Any, context: Any, linear: Any, bounds: Any) -> Queries:
     """Contexts, prices and bounds of a batch, with the faults of each row.
 
     Raises:
-        BadData: names, shapes or numbers of rows that do not fit.
+        BadData: names, shapes or numbers of rows that do not fit, or no row can be read.
     """
     if not isinstance(f, AbstractSurrogate | Network):
         raise BadData(f"f must be a Surrogate or a Network, not {type(f).__name__}")
@@ -120,7 +119,11 @@ def read_queries(f: Any, context: Any, linear: Any, bounds: Any) -> Queries:
     size = next(iter(known.values()))
     if size == 0:
         raise BadData(f"{next(iter(known))} has no rows; a batch needs at least one")
-    faults = _faults(size, columns, given, prices, box)
+    faults = _faults(size, columns, prices, box)
+    if given and isinstance(f, AbstractSurrogate):
+        faults = f.faults(dict(given)) | faults
+    if len(faults) == size:
+        raise BadData(f"none of the {size} rows can be read; row 0: {faults[0]}")
     return Queries(size, columns, given, prices, box, bounds if box is None else None, faults)
 
 
@@ -176,9 +179,11 @@ def _boxes(f: Any, bounds: Any, columns: tuple[str, ...]) -> Box | None:
         return Box(*np.broadcast_arrays(*ends))
     if isinstance(bounds, Mapping):
         pairs = {name: [floats(end, "bounds") for end in pair] for name, pair in bounds.items()}
-        shape = np.broadcast_shapes(*(end.shape for pair in pairs.values() for end in pair))
-        if shape == ():
+        shapes = {end.shape for pair in pairs.values() for end in pair} - {()}
+        if not shapes:
             return None
+        if len(shapes) > 1 or len(shape := shapes.pop()) > 1:
+            raise BadData("bounds: give each end one number, or one a row, the same number of rows")
         ends = [np.tile(end, (*shape, 1)) for end in (lower, upper)]
         for name, pair in pairs.items():
             for end, own in zip(ends, pair, strict=True):
@@ -193,14 +198,10 @@ def _boxes(f: Any, bounds: Any, columns: tuple[str, ...]) -> Box | None:
 
 
 def _faults(
-    size: int, columns: tuple[str, ...], given: Any, prices: Array | None, box: Box | None
+    size: int, columns: tuple[str, ...], prices: Array | None, box: Box | None
 ) -> dict[int, str]:
-    """Rows with something that is not a number, or bounds that cross."""
+    """Rows with a price that is not a number, or bounds that cross."""
     faults: dict[int, str] = {}
-    for name, entries in (given or {}).items():
-        if np.ndim(entries) and np.asarray(entries).dtype.kind == "f":
-            for i in np.flatnonzero(~np.isfinite(entries)):
-                faults.setdefault(int(i), f"context column {name!r} is {entries[i]}")
     if prices is not None and len(prices) == size:
         for i, j in np.argwhere(~np.isfinite(prices)):
             faults.setdefault(int(i), f"the price of column {columns[j]!r} is {prices[i, j]}")

@@ -44,6 +44,24 @@ class ContextEncoder:
                 blocks.append(_one_hot(given[name], name, known))
         return np.concatenate(blocks, axis=-1)
 
+    def faults(self, given: Given) -> dict[int, str]:
+        """Why a row cannot be encoded, by its number, where the entries (N,) come one a row."""
+        found: dict[int, str] = {}
+        for name, known in zip(self.columns, self.categories, strict=True):
+            entries = np.asarray(given[name])
+            if entries.ndim == 0:
+                continue
+            plain = known is None and entries.dtype.kind in "iuf"
+            for i in np.flatnonzero(~np.isfinite(entries)) if plain else range(len(entries)):
+                try:
+                    if known is None:
+                        _finite(entries[i], name)
+                    else:
+                        _one_hot(entries[i], name, known)
+                except BadData as error:
+                    found.setdefault(int(i), str(error))
+        return found
+
     def rename(self, names: Mapping[str, str]) -> ContextEncoder:
         """The same encoder for other column names."""
         return replace(self, columns=tuple(names.get(name, name) for name in self.columns))

@@ -50,11 +50,12 @@ class AbstractSurrogate(abc.ABC):
     def _family(self, given: Given) -> Network | None:
         """The convex functions at many contexts; None if they share no weights."""
 
-    def family(self, context: Any, rows: int) -> Network | None:
-        """The convex functions at this many contexts (rows, m), with a leading axis.
+    @abc.abstractmethod
+    def faults(self, given: Given) -> dict[int, str]:
+        """Why a context cannot be used, by its row, among contexts that have been read."""
 
-        None where whole matrices depend on the context, as in a hyper-network.
-        """
+    def family(self, context: Any, rows: int) -> Network | None:
+        """The convex functions at this many contexts (rows, m); None if they share no weights."""
         return self._family(read_context(context, self.context_columns, rows))
 
     def at(self, context: Any = None) -> Network:
@@ -158,6 +159,9 @@ class Surrogate(AbstractSurrogate):
     def context_columns(self) -> tuple[str, ...]:
         return () if self.encoder is None else self.encoder.columns
 
+    def faults(self, given: Given) -> dict[int, str]:
+        return {} if self.encoder is None else self.encoder.faults(given)
+
     @cached_property
     def _network(self) -> Network:
         return self._lowered(None)
@@ -222,6 +226,9 @@ class Total(AbstractSurrogate):
     @property
     def context_columns(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for _, term in self.terms for name in term.context_columns))
+
+    def faults(self, given: Given) -> dict[int, str]:
+        return {i: told for _, term in self.terms for i, told in term.faults(given).items()}
 
     @cached_property
     def _network(self) -> Network:
