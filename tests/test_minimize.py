@@ -1,7 +1,10 @@
 """minimize with HiGHS: certified to 1e-9, and equal to CVXPY and to brute force."""
 
 import itertools
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import cvxpy as cp
 import numpy as np
@@ -197,3 +200,15 @@ def test_many_columns_and_wide_networks(rng):
     assert 0 <= d.gap <= 1e-9 * d.scale
     x = np.sign(-f.subgradient(np.zeros(300)))
     assert d.bound <= f(x)
+
+
+@pytest.mark.parametrize("more", ["", ", integrality=1"])
+def test_nothing_is_printed(more):
+    """A solver's banner would land in what the command line prints."""
+    code = (
+        "import icnn; icnn.minimize(icnn.affine([1.0, 2.0]), bounds=[(0, 1)] * 2, "
+        f"solver=icnn.solvers.HiGHS(){more})"
+    )
+    home = Path(icnn.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=home)
+    assert done.stdout == done.stderr == b""

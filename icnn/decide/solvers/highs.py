@@ -67,7 +67,7 @@ class HiGHS(AbstractSolver):
         return Answer(outcome, form.x(np.array(solution.col_value)), proof, bound, basis)
 
     def _loaded(self, form: Form, seconds: float) -> highspy.Highs:
-        highs = highspy.Highs()
+        highs = _Quiet()  # type: ignore[no-untyped-call]
         options = dict(
             output_flag=False,
             primal_feasibility_tolerance=self.tolerance,
@@ -99,6 +99,15 @@ class HiGHS(AbstractSolver):
             form.integral.astype(np.int32),
         )
         return highs
+
+
+class _Quiet(highspy.Highs):
+    """HiGHS that does not greet: since 1.16 it prints a banner when its callbacks are enabled."""
+
+    def enableCallbacks(self) -> None:
+        """Called by the constructor of `highspy.Highs`, before anyone else can set an option."""
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
 _STOPPED = (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kIterationLimit)
