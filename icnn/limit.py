@@ -35,11 +35,17 @@ def limit(function: Any, sense: str, rhs: Any, *, concave: bool) -> Limit:
         NotConvex: a convex function ≥, a concave one ≤, or an equality.
         BadData: rhs is not a finite number.
     """
-    if not isinstance(rhs, int | float | np.number) or not np.isfinite(float(rhs)):
-        raise BadData(f"a learned function is compared with a finite number, not {rhs!r}")
+    rhs = right_side(rhs)
     kind, allowed = ("concave", ">=") if concave else ("convex", "<=")
     if sense != allowed:
         raise NotConvex(
             f"a {kind} function {sense} {rhs:g} cannot be a constraint: {WHY}; only {allowed} can"
         )
-    return Limit(function, sense, float(rhs))
+    return Limit(function, sense, rhs)
+
+
+def right_side(rhs: Any) -> float:
+    """The number that a learned function is compared with."""
+    if not isinstance(rhs, int | float | np.number) or not np.isfinite(float(rhs)):
+        raise BadData(f"a learned function is compared with a finite number, not {rhs!r}")
+    return float(rhs)

@@ -1,9 +1,9 @@
-"""prepare: one problem, solved again and again for new contexts, prices, bounds and sides."""
+"""prepare: a problem solved again for new contexts, prices, bounds, sides and limits."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, final
@@ -20,6 +20,7 @@ from icnn.decide.solvers.solver import AbstractSolver
 from icnn.decide.sweep import Sweeper
 from icnn.errors import BadData
 from icnn.learn.surrogate import AbstractSurrogate
+from icnn.limit import right_side
 from icnn.network import Network, affine
 from icnn.problem import (
     check_context,
@@ -80,6 +81,7 @@ class Prepared:
         linear: Any = None,
         bounds: Any = None,
         sides: tuple[Any, Any] | None = None,
+        limits: Sequence[float | None] | None = None,
         fixed: Mapping[str, float] | None = None,
         throw: bool = True,
     ) -> Decision:
@@ -91,14 +93,16 @@ class Prepared:
             bounds: new bounds, as in `minimize`; a dict changes only its columns. Fixed columns and
                 what `variable` says of itself stay.
             sides: new (lower, upper), each (m,), of the linear rows in their order.
+            limits: new right-hand sides of the learned limits in their order; None keeps one.
             fixed: columns held at a value.
             throw: raise if there is no proved decision.
         """
         check_context([self.f, *(limit.function for limit in self._limits)], context)
         price, box, rows = self._one_price(linear), self._box(bounds, fixed), self._rows(sides)
-        decision = self._swept(context, price, box, rows)
+        learned = self._right_sides(limits)
+        decision = self._swept(context, price, box, rows)  # None where functions are limited
         if decision is None or not decision.success:
-            decision = self.slowly(context, price, box, rows)
+            decision = self.slowly(context, price, box, rows, limits=learned)
         return finished(turned(decision) if _concave(self.f) else decision, "", throw)
 
     def forget(self) -> None:
@@ -136,10 +140,20 @@ class Prepared:
         return swept_decision(swept, self.program, time.perf_counter() - began)
 
     def slowly(
-        self, context: Any, price: Array | None, box: Box | None, rows: Rows | None
+        self,
+        context: Any,
+        price: Array | None,
+        box: Box | None,
+        rows: Rows | None,
+        *,
+        limits: Sequence[float] = (),
     ) -> Decision:
         """As `minimize` would, with the other solvers at hand."""
         program = self._at(context)
+        if limits:
+            moved = zip(program.learned, limits, strict=True)
+            learned = tuple(replace(old, limit=old.sign * rhs) for old, rhs in moved)
+            program = replace(program, learned=learned)
         if price is not None:
             program = replace(program, objective=program.objective + affine(price))
         program = replace(program, box=box or program.box, rows=rows or program.rows)
@@ -220,6 +234,18 @@ class Prepared:
             raise BadData(f"row {i}: no number lies between {ends[0][i]:g} and {ends[1][i]:g}")
         return Rows(old.A, ends[0], ends[1])
 
+    def _right_sides(self, limits: Any) -> list[float]:
+        """Those of the learned limits in the user's units; empty if all stay."""
+        if limits is None:
+            return []
+        if not isinstance(limits, list | tuple | np.ndarray) or len(limits) != len(self._limits):
+            raise BadData(
+                f"limits are a list of {len(self._limits)} numbers, one per learned limit "
+                f"(None keeps it), not {limits!r}"
+            )
+        pairs = zip(self._limits, limits, strict=True)
+        return [old.rhs if new is None else right_side(new) for old, new in pairs]
+
 
 def prepare(
     f: AbstractSurrogate | Network,
@@ -232,7 +258,7 @@ def prepare(
     variable: Any = None,
     solver: AbstractSolver | None = None,
 ) -> Prepared:
-    """Read a problem once, to solve it for many contexts, prices, bounds or sides.
+    """Read a problem once, to solve it for many contexts, prices, bounds, sides or limits.
 
     Arguments are those of `minimize`; a concave f is maximised. The context given here is where
     the problem is read, and the one that `solve` uses when it gets none.

@@ -117,12 +117,54 @@ def test_a_context_is_read_as_by_minimize(surrogate, rng):
     same(limited.solve(context=at), icnn.minimize(surrogate, constraints=[limit], context=at))
 
 
+def test_right_hand_sides_of_learned_limits(surrogate, rng):
+    X = rng.uniform(-1, 1, (80, 3))
+    columns = ["a", "b", "c"]
+    load = icnn.fit(icnn.FICNN(3, (8,)), X, np.square(X + 1).sum(1), columns=columns, budget=SHORT)
+    gain = icnn.fit(
+        icnn.FICNN(3, (8,)),
+        X,
+        -np.square(X - 1).sum(1),
+        columns=columns,
+        concave=True,
+        budget=SHORT,
+    )
+    middle, at = load.predict([0, 0, 0]), {"context": [0.2, -0.1]}
+    reach = gain.predict([0, 0, 0])
+    problem = icnn.prepare(surrogate, constraints=[load <= middle, gain >= reach - 3], **at)
+    for moved in ((middle - 0.3, reach - 4), (middle - 0.5, None), (None, reach - 0.5)):
+        up = middle if moved[0] is None else moved[0]
+        low = reach - 3 if moved[1] is None else moved[1]
+        fresh = icnn.minimize(surrogate, constraints=[load <= up, gain >= low], **at)
+        for context in ({}, at):
+            d = problem.solve(limits=moved, **context)
+            same(d, fresh)
+            assert d.multipliers["limits"] == pytest.approx(fresh.multipliers["limits"], abs=1e-6)
+    assert (fresh.multipliers["limits"] != 0).any()
+    same(
+        problem.solve(),
+        icnn.minimize(surrogate, constraints=[load <= middle, gain >= reach - 3], **at),
+    )
+    with pytest.raises(icnn.errors.Infeasible):
+        problem.solve(limits=[-100.0, None])
+    for wrong, sentence in [
+        ([1.0], "a list of 2 numbers, one per learned limit"),
+        (1.0, "a list of 2 numbers"),
+        ({0: 1.0, 1: 2.0}, "a list of 2 numbers"),
+        (["a", None], "compared with a finite number, not 'a'"),
+        ([np.inf, None], "compared with a finite number, not inf"),
+    ]:
+        with pytest.raises(icnn.BadData, match=sentence):
+            problem.solve(limits=wrong)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"linear": [1.0]}, r"linear has shape \(1,\)"),
         ({"linear": {"z": 1.0}}, "linear names column 'z'"),
         ({"linear": np.full(F.n, np.nan)}, "not finite"),
+        ({"limits": [1.0]}, "limits are a list of 0 numbers"),
         ({"sides": ([0.0, 1.0], [1.0, 2.0])}, "two arrays of 1 numbers"),
         ({"sides": (2.0, 1.0)}, "row 0: no number lies between 2 and 1"),
         ({"bounds": [(0, 1)]}, "bounds has 1 pairs"),
