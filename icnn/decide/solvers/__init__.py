@@ -1,6 +1,5 @@
 """The solvers, in order of preference."""
 
-from icnn.atoms import Max, PiecewiseLinear
 from icnn.decide.program import Program
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.clarabel import Clarabel
@@ -8,21 +7,17 @@ from icnn.decide.solvers.highs import HiGHS
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.errors import NotSupported
 
-MANY_COLUMNS = 150  # beyond which the bundle's dense master costs more than a sparse simplex
+# the fastest first, in every class and size of `benchmarks/results/solve-crossover.md`
+PREFERENCE: tuple[AbstractSolver, ...] = (Bundle(), HiGHS(), Clarabel())
 
 
 def ranked(program: Program) -> list[AbstractSolver]:
-    """The solvers that accept the program, the fastest first (`results/solve-crossover.md`).
+    """The solvers that accept the program, in order of preference.
 
     Raises:
         NotSupported: none does; the message lists each refusal.
     """
-    bundle, highs, clarabel = Bundle(), HiGHS(), Clarabel()
-    flat = all(isinstance(line.atom, PiecewiseLinear | Max) for line in program.lines)
-    order: list[AbstractSolver] = [bundle, highs, clarabel]
-    if program.n > MANY_COLUMNS or not flat:
-        order = [highs, clarabel, bundle]
-    refusals = [(solver, solver.refusal(program)) for solver in order]
+    refusals = [(solver, solver.refusal(program)) for solver in PREFERENCE]
     found = [solver for solver, reason in refusals if reason is None]
     if not found:
         reasons = "; ".join(str(reason) for _, reason in refusals)
