@@ -31,7 +31,10 @@ MINIMIZE = """example:
 
 --where takes sums of columns times numbers, compared by <=, >= or == (0 <= a + b <= 5 too);
 names with other characters stand in `backticks`. A concave model is maximised.
-A model of a context needs its values: --at wave=2 --at wind=5."""
+A model of a context needs its values: --at wave=2 --at wind=5, or a table of them:
+  icnn {} cost.icnn --contexts contexts.csv --out decisions.csv
+writes a decision a row with its bound, and says of the rows that have none why.
+Exit code 0 if every row is decided, 1 if some are not."""
 
 
 @final
@@ -88,7 +91,7 @@ def _parser() -> _Parser:
     _fit_options(chosen.add_parser("fit", help="learn a function from a CSV", epilog=FIT))
     what = "the best point of a model, with proof"
     for name in ("minimize", "maximize"):
-        command = chosen.add_parser(name, help=what, epilog=MINIMIZE.format(name))
+        command = chosen.add_parser(name, help=what, epilog=MINIMIZE.format(name, name))
         _minimize_options(command, name)
         what = "the same for a concave model"
     return top
@@ -151,7 +154,17 @@ def _minimize_options(command: argparse.ArgumentParser, name: str) -> None:
     add("--integer", metavar="COL", help="a column of whole numbers", **many)
     add("--at", metavar="COL=VALUE", help="the value of a context column", **many)
     add("--fix", metavar="COL=VALUE", help="hold a column at a value", **many)
-    add("--out", metavar="FILE.json", help="write the decision there")
+    add(
+        "--contexts",
+        metavar="TABLE.csv",
+        help="a table of contexts (.parquet too), to be decided row by row",
+    )
+    add("--separator", metavar="S", default=",", help="between its fields (default: a comma)")
+    add(
+        "--out",
+        metavar="FILE",
+        help="write the decision there, as JSON; with --contexts as a table",
+    )
     command.set_defaults(run=commands.minimize, command=name)
 
 

@@ -8,11 +8,11 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 import numpy as np
 
-from icnn import report
+from icnn import many, report
 from icnn.decide.decision import Decision
 from icnn.decide.sets import Box, fix, index_of, read_bounds
 from icnn.errors import BadData
@@ -94,24 +94,30 @@ def _model(name: str | None, n: int, context: pd.DataFrame | None) -> AbstractCo
 
 
 def minimize(args: Namespace) -> None:
-    """Find the best point of a saved model, print it with its proof, and write it as JSON."""
+    """Find the best point of a saved model, print it with its proof, and write it as JSON.
+
+    With --contexts, one for each row of a table, written as a table.
+    """
     from icnn.store import load
 
     f = load(args.model)
     if args.out:
         _check_out(args.out, args.model)
+    if args.contexts:
+        many.check_files(args.contexts, args.out)
+        _check_out(args.out, args.contexts)
     task = _task(f, args)
+    options: dict[str, Any] = {
+        "bounds": task.bounds,
+        "constraints": task.rows,
+        "integrality": dict.fromkeys(args.integer, 1),
+        "fixed": task.fixed,
+    }
+    if args.contexts:
+        return many.decide_table(f, args, task.context, options)
     concave = isinstance(f, AbstractSurrogate) and f.concave
     solve = greatest if concave or args.command == "maximize" else least
-    decision = solve(
-        f,
-        bounds=task.bounds,
-        constraints=task.rows,
-        integrality=dict.fromkeys(args.integer, 1),
-        fixed=task.fixed,
-        context=task.context or None,
-        throw=False,
-    )
+    decision = solve(f, **options, context=task.context or None, throw=False)
     try:
         if args.out:
             told = report.as_json(decision, task.conditions, _numbered(f, task.context))
@@ -154,21 +160,25 @@ def _task(f: AbstractSurrogate | Network, args: Namespace) -> Task:
     remarks |= dict.fromkeys(fixed, "fixed")
     rows = [_condition(text, columns) for text in args.where]
     texts = [text.strip() for text, row in zip(args.where, rows, strict=True) for _ in row.A]
-    return Task(box, remarks, bounds or None, fixed, rows, texts, _context(f, args.at))
+    return Task(
+        box, remarks, bounds or None, fixed, rows, texts, _context(f, args.at, bool(args.contexts))
+    )
 
 
-def _context(f: AbstractSurrogate | Network, texts: Sequence[str]) -> dict[str, str]:
-    """What --at says, one value for each context column of the model."""
+def _context(f: AbstractSurrogate | Network, texts: Sequence[str], some: bool) -> dict[str, str]:
+    """What --at says, one value for each context column of the model, or for some of them."""
     if not isinstance(f, AbstractSurrogate) or not f.context_columns:
         if texts:
             raise BadData(f"--at {texts[0]!r}: the model has no context; leave --at out")
         return {}
     columns = f.context_columns
     given = _by_column(texts, "--at", str.strip, columns=columns)
+    if some:
+        return given
     if missing := [name for name in columns if name not in given]:
         raise BadData(
             f"the model depends on the context {', '.join(columns)}; "
-            f"add --at {missing[0]}=VALUE for {', '.join(missing)}"
+            f"add --at {missing[0]}=VALUE for {', '.join(missing)}, or a table by --contexts"
         )
     f.at(given)  # a value that it does not know is refused before the rest is read
     return given

@@ -1,4 +1,4 @@
-"""sheet: a CSV file becomes a frame, and some of its columns the decisions and the context."""
+"""sheet: a CSV or Parquet file becomes a frame and back; which columns decide and which do not."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import csv
 import io
 import warnings
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from icnn.errors import BadData
+from icnn.errors import BadData, NotSupported
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,49 @@ def read_csv(path: str, separator: str = ",") -> pd.DataFrame:
     if frame.empty:
         raise BadData(f"{path} has a header but no rows")
     return frame
+
+
+def read_table(path: str, separator: str = ",") -> pd.DataFrame:
+    """The table in a file, by its ending: Parquet, or CSV otherwise.
+
+    Raises:
+        BadData, OSError: as `read_csv`.
+        NotSupported: Parquet without the library that reads it.
+    """
+    import pandas as pd
+
+    if not is_parquet(path):
+        return read_csv(path, separator)
+    raw = io.BytesIO(Path(path).read_bytes())
+    try:
+        frame = pd.read_parquet(raw, engine="pyarrow").reset_index(drop=True)
+    except ValueError as error:
+        raise BadData(f"{path} is not a Parquet table: {error}") from None
+    frame.columns = [str(name) for name in frame.columns]
+    if frame.empty:
+        raise BadData(f"{path} has no rows")
+    return frame
+
+
+def as_bytes(frame: pd.DataFrame, path: str, separator: str = ",") -> bytes:
+    """The content of the file `path`, by its ending."""
+    if is_parquet(path):
+        return bytes(frame.to_parquet(engine="pyarrow", index=False))
+    text = frame.to_csv(index=False, sep=SEPARATORS.get(separator, separator), lineterminator="\n")
+    return text.encode()
+
+
+def is_parquet(path: str) -> bool:
+    """Whether a name is that of a Parquet file.
+
+    Raises:
+        NotSupported: it is, and nothing here reads such files.
+    """
+    if not path.lower().endswith((".parquet", ".pq")):
+        return False
+    if find_spec("pyarrow") is None:
+        raise NotSupported(f"{path}: Parquet needs pyarrow; pip install pyarrow, or use a CSV file")
+    return True
 
 
 def choose(

@@ -52,7 +52,7 @@ ROOF = [
     {"models", "sets", "solvers", "minimize", "prepare", "store", "convert"},
     {"minimize_batch"},
     {"plot", "report", "interop"},
-    {"demo"},
+    {"demo", "many"},
     {"commands"},
     {"cli"},
     {"__main__"},
