@@ -151,6 +151,9 @@ FORMS = {
     "numbers": math.exp,
     "arrays": np.exp,
     "tensors": torch.exp,
+    "in place": lambda x: np.exp(x, out=x),
+    "one in an array": lambda x: np.array([math.exp(x)]),
+    "one in a list": lambda x: [math.exp(x)],
     "branches": lambda x: math.exp(x) if x > 0 else 1 / math.exp(-x),
     "module": torch.nn.Sequential(torch.nn.Identity(), torch.nn.ELU()),
     "network": relu_expansion(np.exp, UNIT, units=30),
@@ -164,6 +167,12 @@ def test_any_callable_is_taken(form):
     values = {"network": lambda x: FORMS["network"](x[:, None]), "module": lambda x: x.clip(0) +
               np.expm1(x.clip(None, 0))}.get(form, np.exp)  # fmt: skip
     assert worst(values, g, UNIT, relu_terms(g).knots) <= expansion_error(g, f, UNIT)
+
+
+def test_a_function_of_all_points_at_once_is_asked_one_by_one():
+    f = lambda x: np.square(x) + np.max(x)  # noqa: E731
+    g = relu_expansion(f, UNIT, units=5)
+    assert worst(lambda x: x**2 + x, g, UNIT, relu_terms(g).knots) <= expansion_error(g, f, UNIT)
 
 
 def test_single_precision_is_known_to_be_coarser():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
@@ -32,7 +33,7 @@ class Scalar:
             BadData: a value is not a finite number below 1e200 in size; the message says where.
         """
         with np.errstate(all="ignore"):
-            y = np.asarray(self.call(x), dtype=np.float64).reshape(x.shape)
+            y = np.array(self.call(x.copy()), dtype=np.float64).reshape(x.shape)
         bad = np.flatnonzero(~(np.abs(y) < LARGEST))
         if bad.size:
             at, value = float(x[bad[0]]), float(y[bad[0]])
@@ -49,7 +50,8 @@ def scalar(f: Any, probe: Array) -> Scalar:
         probe: at least two points where it is tried.
 
     Raises:
-        BadData: f cannot be called, or gives something else than a number a point.
+        BadData: f cannot be called, gives something else than a number a point, or not always the
+            same one.
     """
     if isinstance(f, Network):
         if f.n != 1:
@@ -59,14 +61,18 @@ def scalar(f: Any, probe: Array) -> Scalar:
         raise BadData(f"f is {f!r}; it must be callable, such as math.exp")
     if isinstance(f, torch.nn.Module):
         dtype = next((p.dtype for p in f.parameters()), torch.float64)
-        forms = [_through_torch(f, dtype), _through_torch(f, dtype, column=True)]
+        still = copy.deepcopy(f).eval()  # training would drop units, and move running means
+        forms = [_through_torch(still, dtype), _through_torch(still, dtype, column=True)]
     else:
         forms = [f, _through_torch(f, torch.float64)]
     for call in forms:
         try:
             with np.errstate(all="ignore"):
-                y = np.asarray(call(probe))
-            if y.shape == probe.shape and y.dtype.kind in "iuf":
+                y = np.array(call(probe.copy()))
+                known = (
+                    y.shape == probe.shape and y.dtype.kind in "iuf" and _repeats(call, probe, y)
+                )
+            if known:
                 return Scalar(call, float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 2**-52)
         except Exception:
             continue  # not vectorised in this way
@@ -74,7 +80,24 @@ def scalar(f: Any, probe: Array) -> Scalar:
         raise BadData(
             f"{type(f).__name__} does not take a tensor (N,) or (N, 1) to one of its shape"
         )
-    return Scalar(_one_by_one(f))
+    call = _one_by_one(f)
+    if not _repeats(call, probe, call(probe)):
+        raise BadData("f gives different values for the same number; it must be a function of x")
+    return Scalar(call)
+
+
+def _repeats(call: Callable[[Array], Any], x: Array, y: Array) -> bool:
+    """Whether some of the points x alone, in another order, have the values y that all had.
+
+    Softmax, sort and a mean over the points take arrays, but are no functions of one number.
+    """
+    some = [2 * len(x) // 3, len(x) // 3, len(x) // 5]
+    again = np.asarray(call(x[some].copy()))
+    if again.shape != (3,):
+        return False
+    eps = float(np.finfo(y.dtype).eps) if y.dtype.kind == "f" else 0.0
+    size = float(np.abs(y[np.isfinite(y)]).max(initial=0.0))
+    return np.allclose(again, y[some], rtol=0, atol=eps**0.5 * size, equal_nan=True)
 
 
 def _through_torch(
@@ -91,7 +114,8 @@ def _through_torch(
 def _one_by_one(f: Callable[[Any], Any]) -> Callable[[Array], Any]:
     def value(x: float) -> float:
         try:
-            return float(f(x))
+            found = np.asarray(f(x))
+            return float(found.reshape(()) if found.size == 1 else f(x))
         except OverflowError:
             return float("inf")
         except Exception as error:
