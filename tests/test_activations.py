@@ -158,10 +158,44 @@ def test_a_subclass_is_not_taken_for_its_parent():
     assert (report.proof, report.convex) == ("numerical", False)
 
 
-def test_the_module_is_left_as_it_was():
-    module = nn.RReLU().train()
+@pytest.mark.parametrize("how", ["forward", "register_forward_hook", "register_forward_pre_hook"])
+def test_a_module_that_was_changed_is_not_taken_for_its_class(how):
+    module = nn.ReLU()
+    if how == "forward":
+        module.forward = torch.negative
+    else:
+        getattr(module, how)(
+            lambda *args: torch.negative(args[-1][0] if "pre" in how else args[-1])
+        )
+    report = activation_report(module)
+    assert (report.proof, report.nondecreasing) == ("numerical", False)
+
+
+@pytest.mark.parametrize("kind", [nn.RReLU, lambda: nn.BatchNorm1d(1)])
+def test_the_module_is_left_as_it_was(kind):
+    module = kind().train()
+    before = copy.deepcopy(module.state_dict())
     activation_report(module)
     assert module.training
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+
+
+def test_dropout_is_judged_as_evaluation_uses_it():
+    report = activation_report(nn.Sequential(nn.ReLU(), nn.Dropout(0.5)).train())
+    assert report.form == (0.0, 1.0, 0.0, 0.0, 1.0)
+
+
+def learned(slope):
+    module = nn.PReLU()
+    nn.init.constant_(module.weight, slope)
+    return module
+
+
+@pytest.mark.parametrize("slope", [np.float32(0.25), torch.tensor(0.25)], ids=["numpy", "torch"])
+def test_a_parameter_that_is_no_python_number_is_judged_numerically(slope):
+    report = activation_report(nn.LeakyReLU(slope))
+    assert report.proof == "numerical"
+    assert report.form == pytest.approx((0, 1, 0, 0.25, 0.75))
 
 
 @pytest.mark.parametrize("module", [kind.__name__ for kind in SEVERAL])
@@ -176,9 +210,13 @@ def test_functions_of_several_numbers_are_refused(module):
     [
         (nn.PReLU(3), NotSupported, "has 3 slopes"),
         (nn.ELU(float("nan")), BadData, "ELU has alpha nan"),
+        (nn.LeakyReLU("steep"), BadData, "LeakyReLU does not take a tensor"),
+        (learned(float("nan")), BadData, "PReLU has weight nan"),
         (nn.CELU(0.0), BadData, "CELU has alpha 0"),
         (nn.Softplus(0.0), BadData, "Softplus has beta 0"),
         (np.log, BadData, r"f\(-16.0\) is nan"),
+        (lambda x: torch.softmax(x, -1), BadData, "must be Tensor, not float"),
+        (lambda x: x + np.random.default_rng().normal(), BadData, "different values for the same"),
         (3, BadData, "must be callable"),
     ],
 )

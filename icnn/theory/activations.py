@@ -77,15 +77,24 @@ def activation_report(s: Any, *, interval: tuple[float, float] = REACH) -> Activ
     if isinstance(module, SEVERAL):
         what = "takes several numbers at once; only functions of one variable are judged"
         raise NotSupported(f"{type(module).__name__} {what}")
-    if type(module) not in FORMULAS:
+    if type(module) not in FORMULAS or _changed(module):
         return _numerical(s, interval)
     for key, value in vars(module).items():
         if isinstance(value, float) and not (math.isfinite(value) or key in ("min_val", "max_val")):
             raise BadData(f"{type(module).__name__} has {key} {value}; it must be finite")
-    formula = FORMULAS[type(module)](module)
+    try:
+        formula = FORMULAS[type(module)](module)
+    except (TypeError, ArithmeticError):  # a parameter that is no Python number: an array, a word
+        return _numerical(s, interval)
     if isinstance(formula, str):
         raise NotSupported(f"{type(module).__name__} {formula}")
     return _certified(module, formula) or _numerical(s, interval)
+
+
+def _changed(module: torch.nn.Module) -> bool:
+    """Whether hooks or a forward of its own make this one compute something else than its class."""
+    own = vars(module)
+    return "forward" in own or bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def _hashable(s: Any) -> bool:

@@ -92,7 +92,10 @@ def _leaky(slope: float, note: str = "") -> Formula:
 def _prelu(module: nn.PReLU) -> Formula | str:
     if module.num_parameters != 1:
         return f"has {module.num_parameters} slopes, one a channel; give one channel"
-    return _leaky(float(module.weight.detach()))
+    slope = float(module.weight.detach())
+    if not math.isfinite(slope):
+        raise BadData(f"PReLU has weight {slope}; it must be finite")
+    return _leaky(slope)
 
 
 def _rrelu(module: nn.RReLU) -> Formula:
