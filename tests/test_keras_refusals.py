@@ -251,6 +251,11 @@ REFUSED = {
         NotSupported,
         "model 'bad' takes inputs of shape (None, 5, 2); a function of n columns takes (None, n)",
     ),
+    "whole-numbers": (
+        lambda: keras.Sequential([keras.Input((2,), dtype="int32"), L.Dense(1)], name="bad"),
+        NotSupported,
+        "model 'bad' takes inputs of type int32, and rounds all others",
+    ),
     "nan": (lambda: spoiled(np.nan), BadData, "layer 'bad': kernel[1, 2] is nan"),
     "inf": (lambda: spoiled(np.inf), BadData, "layer 'bad': kernel[1, 2] is inf"),
     "quantised": (

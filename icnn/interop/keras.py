@@ -44,6 +44,11 @@ def from_keras(model: Any) -> Network:
             f"model {model.name!r} takes inputs of shape {source.shape}; a function of n columns "
             "takes (None, n): keras.Input(shape=(n,))"
         )
+    if not str(source.dtype).startswith(("float", "bfloat")):
+        raise NotSupported(
+            f"model {model.name!r} takes inputs of type {source.dtype}, and rounds all others; "
+            'a function of real numbers takes keras.Input(shape=(n,), dtype="float32")'
+        )
     value = reader.value(target, {id(source): inputs(int(source.shape[1]))})
     if value.width != 1:
         raise NotSupported(
