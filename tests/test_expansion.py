@@ -232,6 +232,7 @@ def test_what_is_not_convex_is_refused_with_three_points(f, interval):
     (x, y), (u, v), (p, q) = (map(float, pair[2:].split(") = ")) for pair in pairs)
     assert interval[0] <= x < u < p <= interval[1]
     assert (f(x), f(u), f(p)) == (y, v, q)
+    assert "where rounding was taken to be at most" in str(caught.value)
     assert v > y + (q - y) * (u - x) / (p - x)
 
 
@@ -252,6 +253,7 @@ ONE = {"units": 1}
         (np.exp, UNIT, {"error": "small"}, "error is 'small'"),
         (np.exp, UNIT, {"error": 1e-18}, "error 1e-18 is too small: values of f are known to"),
         (np.exp, UNIT, {"error": 1e-11}, "needs more than 5000 units"),
+        (lambda x: 5.0 * (x in UNIT), UNIT, {"error": 0.1}, "f jumps at an end of the interval"),
         (abs, UNIT, {"error": 1e-17}, "error 1e-17 is too small"),
         (np.exp, (1, 1), ONE, r"interval is \(1.0, 1.0\); it must be finite, with its lower end"),
         (np.exp, (2, 1), ONE, r"interval is \(2.0, 1.0\)"),

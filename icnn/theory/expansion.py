@@ -133,6 +133,9 @@ def _with_error(s: Samples, error: Any) -> Network:
         if fewest(s, s.floor, pieces) <= pieces:
             break
         pieces += 1
+    if error >= 4 * s.floor:
+        what = "f jumps at an end of the interval, or is too steep there; move that end inwards"
+        raise BadData(f"error {error!r} cannot be proved with any number of units: {what}")
     what = f"values of f are known to {s.noise:.1e} only; allow {4 * s.floor:.1e} or more"
     raise BadData(f"error {error!r} is too small: {what}")
 

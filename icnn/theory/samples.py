@@ -132,6 +132,7 @@ class Samples:
             points = ", ".join(f"f({a!r}) = {b!r}" for a, b in zip(x, y, strict=True))
             chord = y[0] + (y[2] - y[0]) * (x[1] - x[0]) / (x[2] - x[0])
             what = f"the middle value is {y[1] - chord:.3g} above the chord of the others"
+            what += f", where rounding was taken to be at most {self.noise:.1e}"
             raise NotConvex(f"f is not convex: {points}; {what}")
         return self
 
