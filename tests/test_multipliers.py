@@ -1,5 +1,7 @@
 """Multipliers: each is the change of the optimal value per unit of that right-hand side."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.optimize import LinearConstraint
@@ -12,6 +14,7 @@ from icnn.decide.decision import bound_multipliers
 from icnn.decide.sets import Box
 
 STEP = 1e-4
+INTERIOR = partial(icnn.minimize, solver=icnn.solvers.Clarabel())
 PROBLEMS = {
     "corner": ([-1.0, -1.0], [0.5, 0.5], [], [], []),
     "row": ([-2.0, -2.0], [2.0, 2.0], [[1.0, 1.0]], [0.3], [np.inf]),
@@ -82,8 +85,8 @@ def test_finite_differences(name, kind):
 @pytest.mark.parametrize("name", [name for name, f in SMOOTH.items() if f.n == 2])
 @pytest.mark.parametrize("kind", ["corner", "row", "fixed"])
 def test_finite_differences_of_smooth_functions(name, kind):
-    """Their points come from an interior-point method and stop short of the bounds."""
-    assert_multipliers(SMOOTH[name], PROBLEMS[kind])
+    """By an interior-point method, whose points stop short of the bounds."""
+    assert_multipliers(SMOOTH[name], PROBLEMS[kind], INTERIOR)
 
 
 @pytest.mark.parametrize("name", ["relu-2-8-8", "max-last"])
@@ -92,7 +95,7 @@ def test_finite_differences_within_a_ball(name, kind):
     def within(f, bounds, constraints):
         ball = icnn.sets.Ball([0.0, 0.0], 2.5)
         rows = [constraints] if constraints else []
-        return icnn.minimize(f, bounds=bounds, constraints=[*rows, ball])
+        return INTERIOR(f, bounds=bounds, constraints=[*rows, ball])
 
     assert_multipliers(NETWORKS[name].f, PROBLEMS[kind], within)
 
