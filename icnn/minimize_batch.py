@@ -17,8 +17,10 @@ from icnn.decide.batch import Batch
 from icnn.decide.decision import Status
 from icnn.decide.decisions import Decisions
 from icnn.decide.program import Program
+from icnn.decide.relay import sweeper_of
+from icnn.decide.solvers.primal_dual import PrimalDual
 from icnn.decide.solvers.solver import AbstractSolver
-from icnn.decide.sweep import Sweeper, Swept
+from icnn.decide.sweep import Swept
 from icnn.errors import BadData, ICNNError
 from icnn.learn.surrogate import AbstractSurrogate
 from icnn.network import Network
@@ -115,13 +117,14 @@ def _swept(
     variants = problem.variants
     assert variants is not None
     wide = int(sum(line.b.shape[-1] for line in variants.base.lines)) + problem.program.n
-    chunk = int(np.clip(NUMBERS // wide, 1, CHUNK))
+    most = variants.solver.rows if isinstance(variants.solver, PrimalDual) else CHUNK
+    chunk = int(np.clip(NUMBERS // wide, 1, most))
     local = threading.local()
 
     def work(at: NDArray[np.intp]) -> tuple[NDArray[np.intp], Swept] | None:
         rows = readable[at]
         if not hasattr(local, "sweeper"):
-            local.sweeper = Sweeper(variants.base, variants.solver)
+            local.sweeper = sweeper_of(variants.base, variants.solver)
         prices = problem.price(asked.linear_of(rows))
         if prices is not None and asked.context is None and asked.box is None:
             return at, local.sweeper.prices(prices)
@@ -179,7 +182,8 @@ class _Table:
         ):
             self.figures[name][at] = values[done]
         self.status[at], self.message[at] = Status.OPTIMAL, Status.OPTIMAL.value
-        self.solver[at], self.certified[at], self.open[at] = "Bundle", True, False
+        self.solver[at] = np.broadcast_to(swept.solver, len(rows))[done]
+        self.certified[at], self.open[at] = True, False
         m = self.multipliers["rows"].shape[1]
         for name, values in (
             ("rows", swept.rows[:, :m]),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from icnn.decide.decision import Decision
 from icnn.decide.program import Learned, Program
+from icnn.decide.relay import BatchSolver, Relay, sweeper_of
 from icnn.decide.sets import Box, Rows, fix, read_bounds, whole
 from icnn.decide.solve import solve
 from icnn.decide.solvers.bundle import Bundle
@@ -59,20 +60,20 @@ class Prepared:
         self.f, self._limits, self.program, self._solver = f, limits, program, solver
         self._held = held  # (n,), inside which new bounds lie
         self._start: Any = None
-        self._contexts: Sweeper | None = None
+        self._contexts: Sweeper | Relay | None = None
 
     @cached_property
     def variants(self) -> Variants | None:
-        """The problem as the bundle takes it; None if it refuses, or another solver is wanted."""
-        bundle = self._solver or Bundle()
-        if not isinstance(bundle, Bundle) or bundle.refusal(self.program) is not None:
+        """The problem as a batch solver takes it; None if it refuses, or another one is wanted."""
+        solver = self._solver or Bundle()
+        if not isinstance(solver, BatchSolver) or solver.refusal(self.program) is not None:
             return None
-        return Variants(self.f, self.program, bundle)
+        return Variants(self.f, self.program, solver)
 
     @cached_property
-    def _sweeper(self) -> Sweeper:
+    def _sweeper(self) -> Sweeper | Relay:
         assert self.variants is not None
-        return Sweeper(self.variants.base, self.variants.solver)
+        return sweeper_of(self.variants.base, self.variants.solver)
 
     def solve(
         self,
@@ -114,7 +115,7 @@ class Prepared:
     def _swept(
         self, context: Any, price: Array | None, box: Box | None, rows: Rows | None
     ) -> Decision | None:
-        """By the bundle, on arrays of which only what changed is made anew."""
+        """By a batch solver, on arrays of which only what changed is made anew."""
         began = time.perf_counter()
         if self.variants is None:
             return None
@@ -133,7 +134,7 @@ class Prepared:
         if batch is None:
             return None
         if context is not None and self._contexts is None:  # unfolded weights: a sweeper of its own
-            self._contexts = Sweeper(batch, self.variants.solver)
+            self._contexts = sweeper_of(batch, self.variants.solver)
         sweeper = self._sweeper if context is None else self._contexts
         assert sweeper is not None
         swept = sweeper(batch)

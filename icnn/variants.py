@@ -12,8 +12,8 @@ from icnn.decide.batch import Batch
 from icnn.decide.decision import Decision, Status
 from icnn.decide.program import Line, Program
 from icnn.decide.prune import pruned
+from icnn.decide.relay import BatchSolver
 from icnn.decide.sets import Box, Rows
-from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.sweep import Swept
 from icnn.family import placed
 from icnn.learn.surrogate import AbstractSurrogate
@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 class Variants:
     """What is shared by the variants of a program whose objective comes from f."""
 
-    def __init__(self, f: Any, program: Program, solver: Bundle) -> None:
+    def __init__(self, f: Any, program: Program, solver: BatchSolver) -> None:
         self.f, self.program, self.solver = f, program, solver
 
     @cached_property
@@ -117,7 +117,7 @@ def swept_decision(swept: Swept, program: Program, seconds: float) -> Decision:
             "lower": swept.lower[0, :n],
             "upper": swept.upper[0, :n],
         },
-        solver=Bundle.__name__,
+        solver=swept.solver[0],
         seconds=seconds,
         columns=program.columns,
         scale=float(v.scale[0]),

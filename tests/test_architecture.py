@@ -44,7 +44,7 @@ DECIDE = [
     {"decide.flat"},
     {"decide.solvers"},
     {"decide.growth", "decide.sweep"},
-    {"decide.solve"},
+    {"decide.solve", "decide.relay"},
 ]
 ROOF = [
     {"problem"},

@@ -89,7 +89,7 @@ def _judged(program: Program, solver: AbstractSolver, answer: Answer, deadline: 
         if miss.max(initial=0.0) > 0 or program.integral.any():
             return _explained(program, solver) if not stopped else _nothing_yet(program, solver)
     proofs = [answer.proof] if answer.proof is not None else []
-    name = type(solver).__name__
+    name = answer.solver or type(solver).__name__
     decision = judge(
         program, x, proofs, solver=name, seconds=0.0, out_of_time=stopped, mip_bound=answer.bound
     )

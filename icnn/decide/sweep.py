@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -29,6 +29,9 @@ class Swept:
     lower: Array  # (B, n)
     upper: Array  # (B, n)
     infeasible: NDArray[np.bool_]  # (B,)
+    solver: NDArray[np.object_] = field(  # (1 | B,) names
+        default_factory=lambda: np.array([Bundle.__name__], dtype=object)
+    )
 
 
 @final

@@ -34,6 +34,7 @@ class Answer:
     proof: Multipliers | None = None
     bound: float | None = None  # for programs with integers only
     start: Any = None  # the solver's own state, for a warm start of a similar program
+    solver: str | None = None  # who found it, where it was not the one that was asked
 
 
 class AbstractSolver(abc.ABC):
