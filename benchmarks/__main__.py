@@ -8,6 +8,7 @@ BENCHMARKS = {
     ("solve", "bundle"): "benchmarks.bundle",
     ("solve", "batch"): "benchmarks.batch",
     ("solve", "crossover"): "benchmarks.crossover",
+    ("solve", "torch"): "benchmarks.primal_dual",
     ("solve", "prepared"): "benchmarks.prepared",
     ("solve", "overhead"): "benchmarks.overhead",
     ("solve", "tractability"): "benchmarks.tractability",
