@@ -10,7 +10,7 @@ from torch import Tensor
 
 from icnn.decide.solvers.stages import Slopes, Stages
 
-CANDIDATES = 2  # times n, of the units with the greatest curvature; 1 loses rows, 3 wins none
+CANDIDATES = 2  # times n, of the units with the greatest curvature: some may be copies
 
 
 class Curvature(NamedTuple):
