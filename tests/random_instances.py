@@ -9,9 +9,26 @@ import numpy as np
 from scipy.optimize import LinearConstraint
 
 from icnn import Layer, Network
-from icnn.atoms import ABS, IDENTITY, RELU, Max, PiecewiseLinear, leaky_relu
+from icnn.atoms import (
+    ABS,
+    IDENTITY,
+    RELU,
+    Huber,
+    LogSumExp,
+    Max,
+    Norm,
+    PiecewiseLinear,
+    Softplus,
+    SumSquares,
+    leaky_relu,
+)
 
 ATOMS = (RELU, RELU, ABS, Max(2), Max(3), IDENTITY, leaky_relu(0.1))
+SMOOTH = (
+    *(Softplus(), LogSumExp(3), LogSumExp(2, 0.02), Norm(2), Norm(3)),
+    *(SumSquares(2), Huber(0.7), Huber(1e-3), RELU, ABS),
+)
+RISING = (Softplus(), LogSumExp(3), Max(2), RELU)
 VALLEY = PiecewiseLinear(((-1.5, 0.3), (-0.2, 0.1), (0.7, 0.4), (3.0, -2.0)))
 
 
@@ -32,8 +49,8 @@ class Instance:
         return dict(bounds=list(zip(self.lower, self.upper, strict=True)), constraints=rows)
 
 
-def instance(seed):
-    """The instance of a seed."""
+def instance(seed, *, smooth=False):
+    """The instance of a seed, piecewise linear or with smooth atoms."""
     r = np.random.default_rng(seed)
     n = int(r.integers(1, 9))
     size = 2.0 ** r.choice([0, 0, r.integers(-20, 21)])
@@ -44,7 +61,7 @@ def instance(seed):
     wide = np.where(r.random(n) < 0.8, 1.0, 0.0)
     lower = low - wide * np.abs(_dyadic(r, n, 2.0))
     upper = high + wide * np.abs(_dyadic(r, n, 2.0))
-    f = network(r, n).compose_affine(np.eye(n) / size)
+    f = (smooth_network if smooth else network)(r, n).compose_affine(np.eye(n) / size)
     if len(A) and r.random() < 0.15:
         A, sides, points = _contradicted(r, A, sides, lower, upper)
     sides = tuple(size * side for side in sides)
@@ -80,6 +97,27 @@ def network(r, n):
         below.append((k, units))
     factor = 10.0 ** r.choice([0, 0, r.integers(-6, 7)])
     return factor * Network(tuple(layers)) + r.choice([0.0, 0.0, 1e3 * factor])
+
+
+def smooth_network(r, n):
+    """One or two hidden layers, the first of any smooth atom, with ties, duplicates and scales."""
+    layers, below = [], 0
+    depth = int(r.integers(1, 3))
+    for k in range(depth + 1):
+        choice = SMOOTH if k == 0 else RISING if k < depth else (IDENTITY,)
+        atom = choice[r.integers(len(choice))]
+        units = 1 if k == depth else int(r.integers(1, 8))
+        rows = units * atom.group
+        V, b = r.normal(size=(rows, n)), r.normal(size=rows)
+        if r.random() < 0.3:
+            V, b = np.round(V), np.round(b)
+        V = V * (r.random(V.shape) < r.choice([0.3, 1.0]))
+        if r.random() < 0.2:
+            V, b = np.repeat(V[:1], rows, 0), np.repeat(b[:1], rows)
+        edges = ((k - 1, r.uniform(0, 2, (rows, below)) / below),) if k else ()
+        layers.append(Layer(atom, V, b, edges))
+        below = units
+    return 10.0 ** r.choice([0, 0, r.integers(-6, 7)]) * Network(tuple(layers))
 
 
 def _dyadic(r, shape, reach):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from laws import exact, extended
 from random_instances import instance
+from smooth_zoo import precise
 
 import icnn
 from icnn import Status
 from icnn.decide.kernel import library
-from icnn.solvers import Bundle, HiGHS
+from icnn.solvers import Bundle, Clarabel, HiGHS
 
 pytestmark = pytest.mark.skipif(
     library() is None, reason="the bundle kernel was not built: no C compiler at installation"
@@ -63,6 +64,30 @@ def check_batch(seed, *, often):
             fresh = icnn.minimize(p.f + icnn.affine(price), **p.arguments, solver=HiGHS())
             gap = abs(fresh.value - batch.value[i])
             assert gap <= 1e-6 * fresh.scale + 1e-6 * batch.scale[i]
+
+
+def check_smooth(seed, *, often):
+    """Status and bound of a smooth instance, and Clarabel's value where it is `often`."""
+    p = instance(seed, smooth=True)
+    d = icnn.minimize(p.f, **p.arguments, throw=False)
+    assert d.status is (Status.OPTIMAL if len(p.points) else Status.INFEASIBLE), d
+    if d.success and often:
+        assert all(precise(p.f, x) >= d.bound for x in p.points)
+        other = icnn.minimize(p.f, **p.arguments, solver=Clarabel(), throw=False)
+        assert abs(other.value - d.value) <= 1e-6 * d.scale + max(other.gap, 0)
+
+
+@pytest.mark.parametrize("first", range(0, 100, 50))
+def test_some_smooth_instances(first):
+    for seed in range(first, first + 50):
+        check_smooth(seed, often=seed % 10 == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 4000, 500))
+def test_three_thousand_smooth_instances(first):
+    for seed in range(first, first + 500):
+        check_smooth(seed, often=seed % 25 == 0)
 
 
 @pytest.mark.parametrize("first", range(0, 300, 50))
