@@ -8,6 +8,7 @@
 #include "oracle.h"
 
 #define NONE INT64_MIN
+#define ROUNDED 1e-10 /* miss of a row of size 1 that may be the rounding of its own numbers */
 #define REFRESH 60 /* pivots after which the inverse is computed anew */
 enum { STUCK = -1, EMPTY = -2 };
 
@@ -60,7 +61,7 @@ INLINE int64_t most_violated(const Model *model, const double *x, double v, doub
         double over = 0;
         for (int64_t j = 0; j < n; j++) over += g[j] * x[j];
         over -= model->D[i] + (i >= model->rows ? v : 0);
-        if (over > best) best = over, p = i;
+        if (over > best && (i >= model->rows || over > ROUNDED)) best = over, p = i;
     }
     for (int64_t j = 0; j < n; j++) {
         if (x[j] - 1 > best) best = x[j] - 1, p = -1 - j;
