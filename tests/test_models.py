@@ -169,7 +169,7 @@ def test_positivity_maps_are_non_negative_and_invert(positivity):
         (
             lambda: icnn.FICNN(2, (4,), "gelu"),
             BadData,
-            "relu, leaky_relu, identity, abs, softplus, not 'gelu'",
+            "relu, leaky_relu, identity, abs, softplus, elu, not 'gelu'",
         ),
         (lambda: icnn.FICNN(2, (4, 4), "abs"), NotConvex, "abs may decrease"),
         (lambda: icnn.FICNN(2, positivity="relu"), BadData, "softplus, square, exp, projection"),

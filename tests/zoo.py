@@ -155,6 +155,7 @@ MODELS = {
     **{f"ficnn-{p}": lambda p=p: icnn.FICNN(2, (12, 12), positivity=p) for p in POSITIVITIES},
     **{f"sum-{p}": lambda p=p: icnn.ReLUSum(2, 16, positivity=p) for p in POSITIVITIES},
     "ficnn-leaky": lambda: icnn.FICNN(2, (8, 8, 8), "leaky_relu"),
+    "ficnn-elu": lambda: icnn.FICNN(2, (8, 8), "elu"),
     "ficnn-abs": lambda: icnn.FICNN(2, (12,), "abs"),
     "ficnn-identity": lambda: icnn.FICNN(2, (5, 5), "identity"),
     "ficnn-linear": lambda: icnn.FICNN(2, ()),

@@ -28,7 +28,8 @@ class FICNN(AbstractConvexModel):
     Args:
         n_inputs: columns of x.
         hidden: units of each hidden layer.
-        activation: "relu", "leaky_relu", "softplus", "identity" or, with one hidden layer, "abs".
+        activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
+            layer, "abs".
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
         monotone: for each column +1 (f never falls), 0 (free) or -1 (f never rises), by
             construction. After `fit` it holds for the fitted f, convex or concave.

@@ -32,7 +32,8 @@ class HyperICNN(AbstractConvexModel):
         n_context: numbers in the context (one for each category of a categorical column).
         hidden: units of each hidden layer.
         context_hidden: units of each layer between the context and the weights.
-        activation: "relu", "leaky_relu", "softplus", "identity" or, with one hidden layer, "abs".
+        activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
+            layer, "abs".
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
         seed: of the initial values; `fit` draws its own.
     """

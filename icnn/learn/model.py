@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from icnn.atoms import ABS, IDENTITY, RELU, AbstractAtom, Softplus, leaky_relu
+from icnn.atoms import ABS, ELU, IDENTITY, RELU, AbstractAtom, Softplus, leaky_relu
 from icnn.errors import BadData, NotConvex
 from icnn.network import Layer, Network
 
@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, AbstractAtom] = {
     "identity": IDENTITY,
     "abs": ABS,
     "softplus": Softplus(),
+    "elu": ELU(),
 }
 
 

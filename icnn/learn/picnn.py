@@ -33,7 +33,8 @@ class PICNN(AbstractConvexModel):
         n_context: numbers in the context (one for each category of a categorical column).
         hidden: units of each hidden layer.
         context_hidden: units of each layer of the context path.
-        activation: "relu", "leaky_relu", "softplus", "identity" or, with one hidden layer, "abs".
+        activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
+            layer, "abs".
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
         monotone: for each column +1 (f never falls), 0 (free) or -1 (f never rises), for every
             context, by construction. After `fit` it holds for the fitted f, convex or concave.
