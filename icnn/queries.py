@@ -14,6 +14,7 @@ from icnn.decide.sets import Box, index_of
 from icnn.errors import BadData
 from icnn.learn.context import read_context
 from icnn.learn.surrogate import AbstractSurrogate
+from icnn.learn.table import is_frame
 from icnn.network import Network
 
 Array = NDArray[np.float64]
@@ -156,7 +157,7 @@ def _prices(linear: Any, columns: tuple[str, ...]) -> Array | None:
         return None
     if isinstance(linear, Mapping):
         return np.atleast_2d(named_prices(linear, columns))
-    if hasattr(linear, "columns"):
+    if is_frame(linear):
         return _prices({str(name): linear[name] for name in linear.columns}, columns)
     prices = floats(linear, "linear")
     if prices.ndim != 2 or prices.shape[1] != len(columns):
