@@ -196,8 +196,8 @@ def main() -> None:
         "its decisions are judged by the simulation. Regret is in standard deviations of the true "
         "function, gap relative to the range of f; milliseconds are processor time, the median of "
         "whole calls after a warm-up, one thread. `identity` is the control, an affine function; "
-        "`abs` may decrease, so it cannot follow a hidden layer. ELU was added later: compare times "
-        "only under the same solver.\n\n"
+        "`abs` may decrease, so it cannot follow a hidden layer. ELU was added later: compare "
+        "times only under the same solver.\n\n"
         "Beside ReLU on the same problem, layers and seed: FVU (1 - R²) and time as geometric "
         "means of ratios, then the mean regrets of both, and how often it is less than "
         "ReLU's:\n\n" + against_relu(records)
