@@ -156,7 +156,8 @@ def finding(records: list[dict[str, Any]]) -> str:
         ]
         if pairs:
             less = sum(r["regret"] < q["regret"] for r, q in pairs)
-            speed = f"at {_ratio(pairs, 'seconds'):.1f} times its time"
+            sides = ("/".join(sorted({p[k]["solver"] for p in pairs})) for k in (0, 1))
+            speed = f"at {_ratio(pairs, 'seconds'):.1f} times its time ({' against '.join(sides)})"
             parts.append(f"{activation} in {less} of {len(pairs)} decisions {speed}")
     proved = f"{sum(r['success'] for r in records)} of {len(records)} decisions are proved"
     return f"Found: true regret is less than ReLU's with {', '.join(parts)}. {proved}."
