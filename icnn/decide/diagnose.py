@@ -40,7 +40,8 @@ def nearest_point(program: Program) -> tuple[Array, Array, NDArray[np.intp]]:
     centre, step = program.reach
     A = program.rows.A.toarray() * step
     at, size = program.rows.A @ centre, np.abs(A).sum(1)
-    size = np.where(size > 0, size, np.abs(at))  # every column of the row is held
+    terms = abs(program.rows.A) @ np.abs(centre)
+    size = np.where(size > 0, size, terms)  # every column of the row is held
     size = np.where(size > 0, size, 1.0)
     sides = [(side - at) / size for side in (program.rows.lower, program.rows.upper)]
     held, m = np.where(step > 0, step, 1.0), len(size)
