@@ -68,6 +68,20 @@ def instance(seed, *, smooth=False):
     return Instance(f, size * lower, size * upper, A, sides, size * points)
 
 
+def pinned(seed, offset):
+    """As many equalities as columns or more, which rounding makes contradict a little."""
+    r = np.random.default_rng(seed)
+    n = int(r.integers(1, 6))
+    rows, size = int(r.integers(1, n + 3)), 10.0 ** r.integers(-6, 7)
+    x = offset + r.uniform(-1, 1, n)
+    lower, upper = (x + s * r.exponential(size=n) * (r.random(n) < 0.8) for s in (-1.0, 1.0))
+    f = (smooth_network if seed % 2 else network)(r, n)
+    f = f.compose_affine(np.eye(n) / size, -offset * np.ones(n))
+    A = r.normal(size=(rows, n))
+    b = A @ (size * x)
+    return Instance(f, size * lower, size * upper, A, (b, b), size * x[None])
+
+
 def network(r, n):
     """Random layers with skips: ties, zeros, duplicates, large biases, scales of 1e-6 to 1e6."""
     depth, below, layers = int(r.integers(0, 4)), [], []

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from laws import exact, extended
-from random_instances import instance
+from random_instances import instance, pinned
 from smooth_zoo import precise
 
 import icnn
@@ -75,6 +75,15 @@ def check_smooth(seed, *, often):
         assert all(precise(p.f, x) >= d.bound for x in p.points)
         other = icnn.minimize(p.f, **p.arguments, solver=Clarabel(), throw=False)
         assert abs(other.value - d.value) <= 1e-6 * d.scale + max(other.gap, 0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 10.0, 1e4])
+def test_equalities_that_leave_one_point(offset):
+    for seed in range(80):
+        p = pinned(seed, offset)
+        d = icnn.minimize(p.f, **p.arguments, throw=False)
+        assert d.status is Status.OPTIMAL or (offset == 1e4 and d.status is Status.INACCURATE), d
+        assert d.violation <= 1e-6
 
 
 @pytest.mark.parametrize("first", range(0, 100, 50))

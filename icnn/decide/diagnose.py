@@ -27,6 +27,7 @@ from icnn.network import Layer, Network, with_output
 
 Array = NDArray[np.float64]
 MISFIT = 1e-9
+ROUNDED = 1e-12  # of a row's terms: sides that were computed differ by so much from what fits
 STEEP = 1e6
 
 
@@ -57,7 +58,8 @@ def nearest_point(program: Program) -> tuple[Array, Array, NDArray[np.intp]]:
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     resisting = np.flatnonzero(kept)[np.abs(result.ineqlin.marginals) > MISFIT]
-    return centre + step * result.x[: program.n], result.x[program.n :], np.unique(resisting % m)
+    miss = np.maximum(result.x[program.n :] - ROUNDED * terms / size, 0.0)
+    return centre + step * result.x[: program.n], miss, np.unique(resisting % m)
 
 
 def infeasibility(program: Program) -> str | None:

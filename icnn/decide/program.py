@@ -18,6 +18,7 @@ from icnn.network import Network, with_output
 
 Array = NDArray[np.float64]
 SAMPLES = 32
+NARROW = 1e-4  # of a column's own width or kink distance: rows make no scale smaller than that
 FAR = 1e4  # kink distances: an end beyond sets no scale, and its rounding would cost too much
 
 
@@ -183,6 +184,10 @@ class Program:
             centre = np.where(near, lower + (upper - lower) / 2, x)
             half = np.where(near, (upper - lower) / 2, 10 * kink)
         held = near & (half <= 1e-10 * np.abs(centre))  # by bounds or by an equality row
+        # several rows may leave one point: what is left of a width there is their rounding
+        given = (lower == self.box.lower) & (upper == self.box.upper)
+        own = np.minimum(kink, (self.box.upper - self.box.lower) / 2)
+        half = np.where(near & ~given, np.maximum(half, NARROW * own), half)
         return centre, np.where(held, 0.0, half)
 
     @cached_property

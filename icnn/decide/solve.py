@@ -55,6 +55,8 @@ def solve(
 
 
 def _better(a: Decision, b: Decision) -> bool:
+    if a.status is Status.INFEASIBLE and b.violation <= TOLERANCE:
+        return False  # b is a point
     return a.status is not Status.INACCURATE or a.gap + a.violation < b.gap + b.violation
 
 
