@@ -17,10 +17,10 @@ from icnn.decide.batch import Batch
 from icnn.decide.decision import Status
 from icnn.decide.decisions import Decisions
 from icnn.decide.program import Program
-from icnn.decide.relay import sweeper_of
+from icnn.decide.relay import Relay, sweeper_of
 from icnn.decide.solvers.primal_dual import PrimalDual
 from icnn.decide.solvers.solver import AbstractSolver
-from icnn.decide.sweep import Swept
+from icnn.decide.sweep import Sweeper, Swept
 from icnn.errors import BadData, ICNNError
 from icnn.learn.surrogate import AbstractSurrogate
 from icnn.network import Network
@@ -119,20 +119,20 @@ def _swept(
     wide = int(sum(line.b.shape[-1] for line in variants.base.lines)) + problem.program.n
     most = variants.solver.rows if isinstance(variants.solver, PrimalDual) else CHUNK
     chunk = int(np.clip(NUMBERS // wide, 1, most))
-    local = threading.local()
+    mine = _Mine()
 
     def work(at: NDArray[np.intp]) -> tuple[NDArray[np.intp], Swept] | None:
         rows = readable[at]
-        if not hasattr(local, "sweeper"):
-            local.sweeper = sweeper_of(variants.base, variants.solver)
+        if mine.sweeper is None:
+            mine.sweeper = sweeper_of(variants.base, variants.solver)
         prices = problem.price(asked.linear_of(rows))
         if prices is not None and asked.context is None and asked.box is None:
-            return at, local.sweeper.prices(prices)
+            return at, mine.sweeper.prices(prices)
         try:
             batch = _variants(problem, asked, rows)
         except ICNNError:  # one row among them; it will say so itself
             return None
-        return None if batch is None else (at, local.sweeper(batch))
+        return None if batch is None else (at, mine.sweeper(batch))
 
     count = threads or os.cpu_count() or 1
     every = np.arange(asked.size)
@@ -142,6 +142,12 @@ def _swept(
         for done in pool.map(work, parts):
             if done is not None:
                 yield done
+
+
+class _Mine(threading.local):
+    """What each thread has of its own."""
+
+    sweeper: Sweeper | Relay | None = None
 
 
 def _variants(problem: Prepared, asked: Queries, rows: NDArray[np.intp]) -> Batch | None:

@@ -7,7 +7,7 @@ import pytest
 from laws import assert_certified, assert_feasible, exact, largest_bias
 from scipy.optimize import LinearConstraint
 from smooth_zoo import SMOOTH, precise
-from zoo import NETWORKS, SETS, sets
+from zoo import NETWORKS, SETS, draw, sets
 
 import icnn
 from icnn import Status
@@ -158,3 +158,24 @@ def test_without_the_kernel_the_other_solvers_decide(monkeypatch):
     for i, price in enumerate(prices):
         fresh = icnn.minimize(F + icnn.affine(price), bounds=BOX)
         assert batch.value[i] == pytest.approx(fresh.value, abs=1e-9 * fresh.scale)
+
+
+def test_more_rows_than_cuts_fit_in_memory(monkeypatch):
+    """Old cuts make room for new ones, however many rows stand before them."""
+    monkeypatch.setattr("icnn.decide.solvers.bundle.capacity", lambda n: n + 4)
+    r = np.random.default_rng(3)
+    f = icnn.relu_network(*draw(6, (40, 40), 3))
+    rows = LinearConstraint(r.normal(size=(80, 6)), -8.0, 8.0)
+    d = icnn.minimize(f, bounds=[(-2, 2)] * 6, constraints=rows, solver=Bundle(), throw=False)
+    e = icnn.minimize(f, bounds=[(-2, 2)] * 6, constraints=rows, solver=HiGHS())
+    assert d.status is icnn.Status.OPTIMAL
+    assert d.value == pytest.approx(e.value, abs=1e-8 * e.scale)
+
+
+def test_without_a_limit_nothing_counts_as_out_of_time(monkeypatch):
+    """Where memory is too small even for a basis, the next solver decides."""
+    monkeypatch.setattr("icnn.decide.solvers.bundle.capacity", lambda n: 1)
+    f = icnn.relu_network(*draw(6, (40, 40), 3))
+    d = icnn.minimize(f, bounds=[(-2, 2)] * 6, solver=Bundle(), throw=False)
+    assert d.status is icnn.Status.INACCURATE
+    assert icnn.minimize(f, bounds=[(-2, 2)] * 6).solver == "HiGHS"

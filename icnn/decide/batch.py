@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from icnn.decide.certificate import ROUNDOFF, Minorant, gamma, least, minorant, with_rows
 from icnn.decide.decision import closed
 from icnn.decide.program import Line, Program
-from icnn.decide.prune import pruned
+from icnn.decide.prune import Mask, pruned
 from icnn.decide.sets import Box, Rows
 
 Array = NDArray[np.float64]
@@ -35,18 +35,21 @@ class Batch:
     finite: Box  # (B | 1, n), with the ends that rows imply
     rows: Rows  # sides (B | 1, m)
     size: int
+    kept: tuple[Mask, ...] = ()  # which units of a program's layers are left
 
     @classmethod
     def of(cls, program: Program) -> Batch:
         """The batch of one program, without the units that nothing reads."""
         box, finite, rows = program.box, program.finite, program.rows
+        lines, kept = pruned(program.lines)
         return cls(
-            pruned(program.lines)[0],
+            lines,
             np.zeros((1, program.n)),
             Box(box.lower[None], box.upper[None]),
             Box(finite.lower[None], finite.upper[None]),
             Rows(rows.A, rows.lower[None], rows.upper[None]),
             1,
+            tuple(kept),
         )
 
     @property

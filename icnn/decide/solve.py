@@ -21,7 +21,7 @@ from icnn.decide.decision import (
 from icnn.decide.diagnose import direction_sentence, infeasibility, nearest_point, recession
 from icnn.decide.growth import bound_without_ends
 from icnn.decide.program import Program
-from icnn.decide.solvers import ranked
+from icnn.decide.solvers import pick
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
 from icnn.errors import NotSupported
 
@@ -44,7 +44,7 @@ def solve(
     if solver is not None and (reason := solver.refusal(program)) is not None:
         raise NotSupported(reason)
     best: tuple[Decision, Any] | None = None
-    for candidate in [solver] if solver is not None else ranked(program):
+    for candidate in [solver] if solver is not None else pick(program):
         decision, state = _solved(program, candidate, start)
         if best is None or _better(decision, best[0]):
             best = replace(decision, seconds=time.perf_counter() - began), state

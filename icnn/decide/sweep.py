@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -39,11 +38,12 @@ class Sweeper:
     """Memory for one sweep at a time over batches that share weights and rows."""
 
     def __init__(self, batch: Batch, solver: Bundle) -> None:
-        self._solver = solver
+        self._own, self._solver = batch, solver
         self._start(batch)
 
     def _start(self, batch: Batch) -> None:
         self._first = flat(batch)
+        self._template: _Template | None = None
         self._searcher = Searcher(self._first.net, self._first.sides.A, capacity(batch.n))
 
     def __call__(self, batch: Batch) -> Swept:
@@ -65,18 +65,17 @@ class Sweeper:
         """Drop the cuts that were kept."""
         self._searcher.forget()
 
-    @cached_property
-    def _template(self) -> _Template:
-        return _Template(self._first)
-
     def prices(self, price: Array, keep: int = 0) -> Swept:
         """The batch that the sweeper was made for, at other prices (B, n).
 
         With `keep` cuts each search starts from those of the one before.
         """
-        first, made = self._first, self._template
+        if self._first.batch is not self._own:
+            self._start(self._own)
+        first = self._first
         if not first.plain:
             return self(replace(first.batch, price=price, size=len(price)))
+        made = self._template = self._template or _Template(first)
         options = self._solver.options(first, keep=keep)
         c = made.own.c + price
         found = self._searcher(made.search.priced(c * made.to_search), options)

@@ -93,7 +93,7 @@ EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_
     return room;
 }
 
-static void swap_cut(Room *room, int64_t to, int64_t from, int64_t R) {
+static void copy_cut(Room *room, int64_t to, int64_t from, int64_t R) {
     int64_t n = room->model.n;
     if (to == from) return;
     memcpy(room->model.G + to * n, room->model.G + from * n, (size_t)n * 8);
@@ -111,6 +111,7 @@ static int later(const void *a, const void *b) {
 static void thin_out(Room *room, int64_t keep, int64_t R) {
     Model *model = &room->model;
     int64_t rows = model->rows, count = model->count, m = model->n + 1, kept = rows;
+    keep = keep > 1 ? keep : 1;
     if (count - rows <= keep) return;
     int64_t *target = malloc((size_t)count * 16), *age = target ? target + count : NULL;
     if (!target) return;
@@ -125,7 +126,7 @@ static void thin_out(Room *room, int64_t keep, int64_t R) {
         target[p] = p < rows ? p : -1;
         if (p < rows || (room->used[p] <= room->clock && (room->used[p] < limit || kept - rows >= keep)))
             continue;
-        swap_cut(room, kept, p, R);
+        copy_cut(room, kept, p, R);
         target[p] = kept++;
     }
     model->count = kept;
@@ -223,7 +224,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         if (resolve(model, master, 1e-13) >= 0) next_point(room, options, INFINITY, 1);
     }
     while (result.calls < options->calls && !(now() > deadline)) {
-        if (model->count == model->capacity) thin_out(room, model->capacity / 2, R);
+        if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
         if (model->count == model->capacity) break;
         int fresh = model->count == model->rows;
         double expected = predicted(model, room->x);
@@ -271,7 +272,7 @@ typedef struct {
     int64_t *outcome, *calls;
 } Found;
 
-/* A kept cut g.x - D of f follows f when its price moves by `by`. */
+/* A kept cut of f, g.x - D, is one of f + price.x again when the price moves. */
 static void move_price(Model *model, const double *from, const double *to) {
     for (int64_t i = model->rows; i < model->count; i++)
         for (int64_t j = 0; j < model->n; j++) model->G[i * model->n + j] += to[j] - from[j];

@@ -11,7 +11,7 @@ from icnn.errors import NotSupported
 PREFERENCE: tuple[AbstractSolver, ...] = (Bundle(), HiGHS(), Clarabel())
 
 
-def ranked(program: Program) -> list[AbstractSolver]:
+def pick(program: Program) -> list[AbstractSolver]:
     """The solvers that accept the program, in order of preference.
 
     Raises:
@@ -23,8 +23,3 @@ def ranked(program: Program) -> list[AbstractSolver]:
         reasons = "; ".join(str(reason) for _, reason in refusals)
         raise NotSupported(f"no solver takes this program; {reasons}")
     return found
-
-
-def pick(program: Program) -> AbstractSolver:
-    """The first of the ranked solvers."""
-    return ranked(program)[0]

@@ -13,7 +13,7 @@ from icnn.decide.certificate import Multipliers
 from icnn.decide.flat import Flat, flat, not_flat
 from icnn.decide.kernel import INFEASIBLE, STOPPED, Options, Searcher, library
 from icnn.decide.program import Program
-from icnn.decide.prune import expanded, pruned
+from icnn.decide.prune import expanded
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
 
 ABSENT = (
@@ -53,11 +53,13 @@ class Bundle(AbstractSolver):
         found = searcher(arrays.places(), self.options(arrays, seconds))
         if found.outcome[0] == INFEASIBLE:
             return Answer(Outcome.NO_POINT)
-        ending = Outcome.STOPPED if found.outcome[0] == STOPPED else Outcome.POINT
+        limited = self.calls is not None or min(self.seconds, seconds) < math.inf
+        stopped = limited and found.outcome[0] == STOPPED  # by the user, not for want of memory
+        ending = Outcome.STOPPED if stopped else Outcome.POINT
         if not np.isfinite(found.value[0]):
             return Answer(ending)
-        lines, kept = program.lines, pruned(program.lines)[1]
-        slopes = tuple(u[0] for u in expanded(arrays.slopes(found.u), lines, kept))
+        kept = arrays.batch.kept
+        slopes = tuple(u[0] for u in expanded(arrays.slopes(found.u), program.lines, kept))
         y = arrays.row_multipliers(found.y)[0]
         return Answer(ending, arrays.x(found.x)[0], Multipliers((slopes,), y, np.zeros(0), ()))
 

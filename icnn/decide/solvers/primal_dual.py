@@ -18,7 +18,7 @@ from icnn.decide.certificate import Multipliers
 from icnn.decide.flat import Flat, flat, not_flat
 from icnn.decide.kernel import library
 from icnn.decide.program import Program
-from icnn.decide.prune import expanded, pruned
+from icnn.decide.prune import expanded
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.highs import HiGHS
 from icnn.decide.solvers.newton import Newton
@@ -71,8 +71,7 @@ class PrimalDual(AbstractSolver):
             left = max(min(self.seconds, seconds) - (time.perf_counter() - began), 1e-3)
             other = Bundle() if library() is not None else HiGHS()
             return replace(other.solve(program, seconds=left), solver=type(other).__name__)
-        kept = pruned(program.lines)[1]
-        full = tuple(s[0] for s in expanded(slopes, program.lines, kept))
+        full = tuple(s[0] for s in expanded(slopes, program.lines, batch.kept))
         proof = Multipliers((full,), np.zeros(0), np.zeros(0), ())
         return Answer(Outcome.POINT, x[0], proof)
 
