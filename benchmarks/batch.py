@@ -1,6 +1,7 @@
 """Many decisions: minimize_batch against loops over HiGHS on raw arrays and over CVXPY DPP."""
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cvxpy as cp
@@ -10,8 +11,10 @@ import icnn
 from benchmarks.networks import trained
 from benchmarks.overhead import raw_highs
 from benchmarks.report import write
+from icnn.decide.decisions import Decisions
 
 ROWS, SAMPLE = 1000, 40
+SOLVER = icnn.solvers.Bundle(tolerance=1e-6)
 CLAIM = (
     "Goal: a batch of 1,000 priced rows at 10, 64x2 at least 60 times faster than a loop over raw "
     "HiGHS arrays and 100 times faster than a CVXPY DPP loop, every row certified; at least half "
@@ -31,59 +34,67 @@ def best(run: Any, repeats: int = 5) -> float:
 
 
 def priced() -> tuple[dict[str, Any], list[Any]]:
-    """Prices: ours, HiGHS a row, CVXPY DPP a row."""
+    """Prices of a network without context."""
     n = 10
-    f, rng, box = trained(n, 64, 2), np.random.default_rng(1), [(-2.0, 2.0)] * 10
+    f, rng, box = trained(n, 64, 2), np.random.default_rng(1), [(-2.0, 2.0)] * n
     scale = float(np.ptp(f(rng.uniform(-2, 2, (1000, n)))))
     C = 0.05 * scale * rng.standard_normal((ROWS, n))
-    solver = icnn.solvers.Bundle(tolerance=1e-6)
-    found = icnn.minimize_batch(f, linear=C, bounds=box, solver=solver)
-    assert found.success.all()
-    ours = best(lambda: icnn.minimize_batch(f, linear=C, bounds=box, solver=solver)) / ROWS
     x, price = cp.Variable(n), cp.Parameter(n)
     expression, rows = icnn.to_cvxpy(f, x)
     problem = cp.Problem(cp.Minimize(expression + price @ x), [*rows, x >= -2, x <= 2])
-    highs, dpp = [], []
-    for i in range(SAMPLE + 1):
-        raw, least = raw_highs(f + icnn.affine(C[i]), -2, 2)
-        assert abs(least - found.value[i]) <= 2e-6 * found.scale[i]
-        began = time.perf_counter()
-        price.value = C[i]
-        problem.solve(solver="HIGHS")
-        dpp.append(time.perf_counter() - began)
-        highs.append(raw)
-    again = best(lambda: icnn.minimize_batch(f, linear=C, bounds=box, solver=solver)) / ROWS
-    return _row("prices, 10, 64x2", [ours, again], highs[1:], dpp[1:])
+    return compared(
+        "prices, 10, 64x2",
+        lambda: icnn.minimize_batch(f, linear=C, bounds=box, solver=SOLVER),
+        [f + icnn.affine(c) for c in C[: SAMPLE + 1]],
+        (problem, price, C, 2.0),
+    )
 
 
 def contexts() -> tuple[dict[str, Any], list[Any]]:
-    """Contexts of a PICNN: ours, HiGHS a row on the lowered network, CVXPY DPP a row."""
+    """Contexts of a PICNN; HiGHS gets each network lowered."""
     n = 10
-    rng, box = np.random.default_rng(0), [(-1.0, 1.0)] * 10
+    rng, box = np.random.default_rng(0), [(-1.0, 1.0)] * n
     X, C = rng.uniform(-1, 1, (2000, n)), rng.uniform(-1, 1, (2000, 4))
     y = np.square(X - np.tanh(C @ rng.standard_normal((4, n)))).sum(1) + np.abs(X).max(1)
     budget = icnn.Budget(restarts=1, polish=0)
     model = icnn.PICNN(n, 4, hidden=(64, 64))
     s = icnn.fit(model, X, y, context=C, budget=budget, progress=False)
     C = C[:ROWS]
-    solver = icnn.solvers.Bundle(tolerance=1e-6)
-    found = icnn.minimize_batch(s, context=C, bounds=box, solver=solver)
-    assert found.success.all()
-    ours = best(lambda: icnn.minimize_batch(s, context=C, bounds=box, solver=solver)) / ROWS
     x, parameter = cp.Variable(n), cp.Parameter(4)
     expression, rows = icnn.to_cvxpy(s, x, parameter)
     problem = cp.Problem(cp.Minimize(expression), [*rows, x >= -1, x <= 1])
-    highs, dpp = [], []
-    for i in range(SAMPLE + 1):
-        raw, least = raw_highs(s.at(C[i]), -1, 1)
+    return compared(
+        "contexts of a PICNN, 10, 64x2",
+        lambda: icnn.minimize_batch(s, context=C, bounds=box, solver=SOLVER),
+        [s.at(c) for c in C[: SAMPLE + 1]],
+        (problem, parameter, C, 1.0),
+    )
+
+
+def compared(
+    name: str,
+    batch: Callable[[], Decisions],
+    networks: Sequence[icnn.Network],
+    dpp: tuple[cp.Problem, cp.Parameter, np.ndarray, float],
+) -> tuple[dict[str, Any], list[Any]]:
+    """Ours before and after the others: HiGHS a row on its network, CVXPY a row by parameter."""
+    problem, parameter, C, end = dpp
+    found = batch()
+    assert found.success.all()
+    ours, highs, modelled = [best(batch) / ROWS], [], []
+    for i, f in enumerate(networks):
+        raw, least = raw_highs(f, -end, end)
         assert abs(least - found.value[i]) <= 2e-6 * found.scale[i]
         began = time.perf_counter()
         parameter.value = C[i]
         problem.solve(solver="HIGHS")
-        dpp.append(time.perf_counter() - began)
+        modelled.append(time.perf_counter() - began)
         highs.append(raw)
-    again = best(lambda: icnn.minimize_batch(s, context=C, bounds=box, solver=solver)) / ROWS
-    return _row("contexts of a PICNN, 10, 64x2", [ours, again], highs[1:], dpp[1:])
+    ours.append(best(batch) / ROWS)
+    record = {"name": name, "ours": ours, "highs": highs[1:], "dpp": modelled[1:]}
+    cells = [float(np.median(v)) for v in (ours, highs[1:], modelled[1:])]
+    ratios = [f"{cell / cells[0]:.0f}" for cell in cells[1:]]
+    return record, [name, *(f"{1e3 * t:.3f}" for t in cells), *ratios]
 
 
 def growth() -> tuple[float, float, list[dict[str, Any]]]:
@@ -107,20 +118,6 @@ def growth() -> tuple[float, float, list[dict[str, Any]]]:
         records.append({"width": width, "seconds": dear[-1]})
     slopes = [np.polyfit(np.log(a), np.log(b), 1)[0] for a, b in ((sizes, seconds), (widths, dear))]
     return float(slopes[0]), float(slopes[1]), records
-
-
-def _row(
-    name: str, ours: list[float], highs: list[float], dpp: list[float]
-) -> tuple[dict[str, Any], list[Any]]:
-    mine, theirs, modelled = (float(np.median(v)) for v in (ours, highs, dpp))
-    record = {"name": name, "ours": ours, "highs": highs, "dpp": dpp}
-    cells = [mine, theirs, modelled]
-    return record, [
-        name,
-        *(f"{1e3 * t:.3f}" for t in cells),
-        f"{theirs / mine:.0f}",
-        f"{modelled / mine:.0f}",
-    ]
 
 
 def main() -> None:
