@@ -168,6 +168,7 @@ class _Table:
         m = len(program.rows.lower) if program.named_rows is None else program.named_rows
         self._program, self._asked = program, asked
         self.open = np.ones(B, dtype=bool)  # rows that still need a decision
+        self.searched = np.zeros(B, dtype=bool)  # rows that were in a sweep
         self.x = np.full((B, n), np.nan)
         self.figures = {name: np.full(B, np.nan) for name in _FIGURES}
         self.status = np.full(B, Status.INACCURATE, dtype=object)
@@ -182,6 +183,7 @@ class _Table:
         v, good = swept.verdict, self._asked.good[rows]
         done = v.optimal & ~swept.infeasible & good
         at, n = rows[done], self.x.shape[1]
+        self.searched[rows] = good
         self.x[at] = swept.x[done, :n]
         for name, values in zip(
             _FIGURES, (v.value, v.bound, v.value - v.bound, v.violation, v.scale), strict=True
@@ -205,12 +207,12 @@ class _Table:
         try:
             if not self._asked.good[i]:
                 raise BadData(self._asked.faults[i])
-            d = problem.solve(
-                context=self._asked.context_of(i),
-                linear=self._asked.linear_row(i),
-                bounds=self._asked.bounds_of(i),
-                throw=False,
-            )
+            context, linear = self._asked.context_of(i), self._asked.linear_row(i)
+            bounds = self._asked.bounds_of(i)
+            if self.searched[i]:
+                d = problem.left_open(context, linear, bounds)
+            else:
+                d = problem.solve(context=context, linear=linear, bounds=bounds, throw=False)
         except ICNNError as error:
             self.status[i], self.message[i] = Status.BAD_DATA, str(error)
             return

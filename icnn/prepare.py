@@ -11,17 +11,17 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from icnn.changes import Changes, moved_limits, moved_rows
 from icnn.decide.decision import Decision
 from icnn.decide.program import Learned, Program
 from icnn.decide.relay import BatchSolver, Relay, sweeper_of
-from icnn.decide.sets import Box, Rows, fix, read_bounds, whole
+from icnn.decide.sets import Box, fix, read_bounds, whole
 from icnn.decide.solve import solve
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.decide.sweep import Sweeper
 from icnn.errors import BadData
 from icnn.learn.surrogate import AbstractSurrogate
-from icnn.limit import right_side
 from icnn.network import Network, affine
 from icnn.problem import (
     check_context,
@@ -36,7 +36,7 @@ from icnn.problem import (
     turned,
 )
 from icnn.queries import floats, named_prices
-from icnn.variants import Variants, swept_decision
+from icnn.variants import Variants, priced_decision, swept_decision
 
 Array = NDArray[np.float64]
 
@@ -75,6 +75,12 @@ class Prepared:
         assert self.variants is not None
         return sweeper_of(self.variants.base, self.variants.solver)
 
+    @cached_property
+    def _pricing(self) -> Sweeper | None:
+        """The sweeper, where it is the bundle's."""
+        swept = None if self.variants is None else self._sweeper
+        return swept if isinstance(swept, Sweeper) else None
+
     def solve(
         self,
         *,
@@ -98,13 +104,22 @@ class Prepared:
             fixed: columns held at a value.
             throw: raise if there is no proved decision.
         """
-        check_context([self.f, *(limit.function for limit in self._limits)], context)
-        price, box, rows = self._one_price(linear), self._box(bounds, fixed), self._rows(sides)
-        learned = self._right_sides(limits)
-        decision = self._swept(context, price, box, rows)  # None where functions are limited
+        decision = None
+        if all(change is None for change in (context, bounds, sides, limits, fixed)):
+            decision = self._at_price(linear)
+            if decision is not None and decision.success:
+                return turned(decision) if _concave(self.f) else decision
+        changes = self._changes(context, linear, bounds, sides=sides, limits=limits, fixed=fixed)
+        if decision is None:
+            decision = self._swept(changes)  # None where functions are limited
         if decision is None or not decision.success:
-            decision = self.slowly(context, price, box, rows, limits=learned)
+            decision = self.slowly(changes, searched=decision is not None)
         return finished(turned(decision) if _concave(self.f) else decision, "", throw)
+
+    def left_open(self, context: Any, linear: Any, bounds: Any) -> Decision:
+        """The decision with these changes, which a sweep of the same problem did not close."""
+        decision = self.slowly(self._changes(context, linear, bounds), searched=True)
+        return turned(decision) if _concave(self.f) else decision
 
     def forget(self) -> None:
         """Start the next search from nothing, not from the cuts and bases of the last."""
@@ -112,13 +127,46 @@ class Prepared:
         if "_sweeper" in self.__dict__:
             self._sweeper.forget()
 
-    def _swept(
-        self, context: Any, price: Array | None, box: Box | None, rows: Rows | None
-    ) -> Decision | None:
+    def _at_price(self, linear: Any) -> Decision | None:
+        """By the compiled search and judge at once; None where they cannot."""
+        sweeper = self._pricing
+        if sweeper is None:
+            return None
+        began = time.perf_counter()
+        n = self.program.n
+        price = self.price(linear) if linear is not None else np.zeros(n)
+        if price is None or price.ndim > 1:
+            return None
+        found = sweeper.price(price, keep=2 * (n + 1))
+        if found is None:
+            return None
+        return priced_decision(found, self.program, time.perf_counter() - began)
+
+    def _changes(
+        self,
+        context: Any,
+        linear: Any,
+        bounds: Any,
+        *,
+        sides: Any = None,
+        limits: Any = None,
+        fixed: Any = None,
+    ) -> Changes:
+        check_context([self.f, *(limit.function for limit in self._limits)], context)
+        return Changes(
+            context,
+            self._one_price(linear),
+            self._box(bounds, fixed),
+            moved_rows(self.program, sides),
+            moved_limits(self._limits, limits),
+        )
+
+    def _swept(self, asked: Changes) -> Decision | None:
         """By a batch solver, on arrays of which only what changed is made anew."""
         began = time.perf_counter()
         if self.variants is None:
             return None
+        context, price, box, rows, _ = asked
         if context is None and box is None and rows is None:
             n = self.program.n
             prices = np.zeros((1, n)) if price is None else price[None]
@@ -140,27 +188,21 @@ class Prepared:
         swept = sweeper(batch)
         return swept_decision(swept, self.program, time.perf_counter() - began)
 
-    def slowly(
-        self,
-        context: Any,
-        price: Array | None,
-        box: Box | None,
-        rows: Rows | None,
-        *,
-        limits: Sequence[float] = (),
-    ) -> Decision:
-        """As `minimize` would, with the other solvers at hand."""
-        program = self._at(context)
-        if limits:
-            moved = zip(program.learned, limits, strict=True)
+    def slowly(self, asked: Changes, *, searched: bool = False) -> Decision:
+        """As `minimize` would; where the bundle was asked already, with the other solvers."""
+        program = self._at(asked.context)
+        if asked.limits:
+            moved = zip(program.learned, asked.limits, strict=True)
             learned = tuple(replace(old, limit=old.sign * rhs) for old, rhs in moved)
             program = replace(program, learned=learned)
-        if price is not None:
-            program = replace(program, objective=program.objective + affine(price))
-        program = replace(program, box=box or program.box, rows=rows or program.rows)
+        if asked.price is not None:
+            program = replace(program, objective=program.objective + affine(asked.price))
+        box, rows = asked.box or program.box, asked.rows or program.rows
+        program = replace(program, box=box, rows=rows)
         # after a new context the last basis is a bad start: 9.1 ms against 8.2 at n = 20, 64 x 2
-        start = self._start if context is None else None
-        decision, self._start = solve(program, self._solver, start)
+        start = self._start if asked.context is None else None
+        tried = Bundle if searched and self._solver is None else None
+        decision, self._start = solve(program, self._solver, start, tried=tried)
         return decision
 
     def _at(self, context: Any) -> Program:
@@ -214,38 +256,6 @@ class Prepared:
         own = fix(intersected(own, self._held, columns), fixed, columns)
         lower, upper = np.append(own.lower, old.lower[n:]), np.append(own.upper, old.upper[n:])
         return whole(Box(lower, upper), self.program.integral)
-
-    def _rows(self, sides: tuple[Any, Any] | None) -> Rows | None:
-        old, m = self.program.rows, self.program.named_rows or 0
-        if sides is None:
-            return None
-        if m == 0:
-            raise BadData("sides were given, but the problem has no linear rows; leave sides= out")
-        try:
-            lower, upper = sides
-        except (TypeError, ValueError):
-            raise BadData(f"sides are a pair (lower, upper), not {sides!r}") from None
-        ends = [np.array(old.lower), np.array(old.upper)]
-        for end, new in zip(ends, (lower, upper), strict=True):
-            values = floats(new, "sides")
-            if values.shape not in ((), (m,)) or np.isnan(values).any():
-                raise BadData(f"sides are two arrays of {m} numbers, not of shape {values.shape}")
-            end[:m] = values
-        for i in np.flatnonzero((ends[0] > ends[1]) | (ends[0] == np.inf) | (ends[1] == -np.inf)):
-            raise BadData(f"row {i}: no number lies between {ends[0][i]:g} and {ends[1][i]:g}")
-        return Rows(old.A, ends[0], ends[1])
-
-    def _right_sides(self, limits: Any) -> list[float]:
-        """Those of the learned limits in the user's units; empty if all stay."""
-        if limits is None:
-            return []
-        if not isinstance(limits, list | tuple | np.ndarray) or len(limits) != len(self._limits):
-            raise BadData(
-                f"limits are a list of {len(self._limits)} numbers, one per learned limit "
-                f"(None keeps it), not {limits!r}"
-            )
-        pairs = zip(self._limits, limits, strict=True)
-        return [old.rhs if new is None else right_side(new) for old, new in pairs]
 
 
 def prepare(

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icnn.decide.batch import Batch
-from icnn.decide.decision import Decision, Status
+from icnn.decide.decision import Decision, Status, closed
+from icnn.decide.kernel.pricing import Single
 from icnn.decide.program import Line, Program
 from icnn.decide.prune import pruned
 from icnn.decide.relay import BatchSolver
 from icnn.decide.sets import Box, Rows
+from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.sweep import Swept
 from icnn.family import placed
 from icnn.learn.surrogate import AbstractSurrogate
@@ -121,4 +123,25 @@ def swept_decision(swept: Swept, program: Program, seconds: float) -> Decision:
         seconds=seconds,
         columns=program.columns,
         scale=float(v.scale[0]),
+    )
+
+
+def priced_decision(found: Single, program: Program, seconds: float) -> Decision:
+    """What a sweeper found at one price as a `Decision`."""
+    value, bound, violation, scale, x, rows, lower, upper = found
+    n, gap = len(program.columns), value - bound
+    status = Status.OPTIMAL if closed(gap, scale, value, violation) else Status.INACCURATE
+    return Decision(
+        x=x[:n],
+        value=value,
+        bound=bound,
+        gap=gap,
+        violation=violation,
+        status=status,
+        message=status.value,
+        multipliers={"rows": rows[: program.named_rows], "lower": lower[:n], "upper": upper[:n]},
+        solver=Bundle.__name__,
+        seconds=seconds,
+        columns=program.columns,
+        scale=scale,
     )

@@ -49,6 +49,7 @@ DECIDE = [
 ROOF = [
     {"problem"},
     {"variants", "queries"},
+    {"changes"},
     {"models", "sets", "solvers", "minimize", "prepare", "store", "convert"},
     {"minimize_batch"},
     {"plot", "report", "interop"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -150,6 +151,9 @@ def decide_status(decision: Decision, *, out_of_time: bool = False) -> Decision:
 
 def closed(gap: Any, scale: Any, value: Any, violation: Any) -> Any:
     """The one rule of success, on gap and violation alone; ULPS is what f itself is known to."""
+    if isinstance(value, float) and math.isfinite(value):  # a number at a time: 0.4 µs, not 6
+        known = max(TOLERANCE * scale, ULPS * math.ulp(value))
+        return abs(gap) <= known and violation <= TOLERANCE
     allowed = np.maximum(TOLERANCE * scale, ULPS * np.spacing(np.abs(value)))
     return (np.abs(gap) <= allowed) & (violation <= TOLERANCE)
 

@@ -24,6 +24,7 @@ from icnn.atoms import (
 )
 from icnn.decide.batch import Batch
 from icnn.decide.kernel import ATOMS, Case, Net, Places
+from icnn.decide.kernel.pricing import Pricing
 from icnn.decide.program import Line, Program
 from icnn.decide.sets import Box
 
@@ -146,6 +147,17 @@ class Flat:
             batch.finite.lower, batch.finite.upper,
             np.abs(_scaled(out, one) * out.V[0]) + np.abs(batch.price),
             np.atleast_1d(out.b[..., 0]),
+        )  # fmt: skip
+
+    def pricing(self) -> Pricing:
+        """What the kernel keeps from price to price, of a batch of one row."""
+        batch, (centre, half), (_, row, sign, size) = self.batch, self.reach, self.sides
+        return Pricing(
+            self.reach[1][0] / self.scale[0],
+            centre[0], half[0], self.ends.lower[0], self.ends.upper[0],
+            batch.box.lower[0], batch.box.upper[0], batch.reach[1][0],
+            row.astype(np.int64), sign, size,
+            batch.points[:, 0], batch.samples[:, 0],
         )  # fmt: skip
 
     @cached_property

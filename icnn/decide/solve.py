@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,11 +30,16 @@ BEYOND = 1e3  # ranges of f: a certified bound so far above means that nothing i
 
 
 def solve(
-    program: Program, solver: AbstractSolver | None = None, start: Any = None
+    program: Program,
+    solver: AbstractSolver | None = None,
+    start: Any = None,
+    *,
+    tried: type[AbstractSolver] | None = None,
 ) -> tuple[Decision, Any]:
     """The judged decision of a program, and the solver's state for a similar program.
 
     Without a solver, the fastest that takes the program; the next where its proof does not close.
+    One that was `tried` is left out where another takes the program.
 
     Raises:
         NotSupported: the solver refuses the program, in words.
@@ -44,7 +50,7 @@ def solve(
     if solver is not None and (reason := solver.refusal(program)) is not None:
         raise NotSupported(reason)
     best: tuple[Decision, Any] | None = None
-    for candidate in [solver] if solver is not None else pick(program):
+    for candidate in [solver] if solver is not None else _untried(program, tried):
         decision, state = _solved(program, candidate, start)
         if best is None or _better(decision, best[0]):
             best = replace(decision, seconds=time.perf_counter() - began), state
@@ -52,6 +58,11 @@ def solve(
             break
     assert best is not None
     return best
+
+
+def _untried(program: Program, tried: type[AbstractSolver] | None) -> Sequence[AbstractSolver]:
+    picked = pick(program)
+    return [s for s in picked if tried is None or not isinstance(s, tried)] or picked
 
 
 def _better(a: Decision, b: Decision) -> bool:

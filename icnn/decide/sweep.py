@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icnn.decide.batch import Batch, Verdict, judge_batch, same_weights, verdict
-from icnn.decide.decision import bound_multipliers
+from icnn.decide.decision import NEAR, bound_multipliers, closed
 from icnn.decide.flat import Flat, flat
-from icnn.decide.kernel import INFEASIBLE, Placed, Searcher
+from icnn.decide.kernel import INFEASIBLE, Options, Searcher
+from icnn.decide.kernel.pricing import Pricer, Single
 from icnn.decide.solvers.bundle import Bundle, capacity
 
 Array = NDArray[np.float64]
@@ -43,7 +44,8 @@ class Sweeper:
 
     def _start(self, batch: Batch) -> None:
         self._first = flat(batch)
-        self._template: _Template | None = None
+        self._pricer: Pricer | None = None
+        self._asked: Options | None = None  # of prices
         self._searcher = Searcher(self._first.net, self._first.sides.A, capacity(batch.n))
 
     def __call__(self, batch: Batch) -> Swept:
@@ -70,34 +72,38 @@ class Sweeper:
 
         With `keep` cuts each search starts from those of the one before.
         """
+        pricer = self._ready()
+        if pricer is None:
+            return self(replace(self._own, price=price, size=len(price)))
+        out = pricer(price, self._options(keep))
+        optimal = closed(out.value - out.bound, out.scale, out.value, out.violation)
+        judged = Verdict(out.value, out.bound, out.violation, out.scale, optimal, out.slope)
+        return Swept(out.x, judged, out.rows, out.lower, out.upper, out.outcome == INFEASIBLE)
+
+    def price(self, price: Array, keep: int = 0) -> Single | None:
+        """The same at one finite price (n,); None where the compiled judge does not know f."""
+        pricer = self._ready()
+        return None if pricer is None else pricer.one(price, self._options(keep))
+
+    def _ready(self) -> Pricer | None:
         if self._first.batch is not self._own:
             self._start(self._own)
-        first = self._first
-        if not first.plain:
-            return self(replace(first.batch, price=price, size=len(price)))
-        made = self._template = self._template or _Template(first)
-        options = self._solver.options(first, keep=keep)
-        c = made.own.c + price
-        found = self._searcher(made.search.priced(c * made.to_search), options)
-        x, y = first.x(found.x), first.row_multipliers(found.y)
-        size = made.case.size + np.abs(price)
-        case = made.case._replace(x=x, u=found.u, y=y, size=size)
-        figures = self._searcher.judge(made.judge.priced(c), case)
-        samples = first.batch.samples + first.batch.points[:, 0] @ price.T
-        judged = verdict(first.batch, x, figures, samples)
-        return _swept(first.batch, x, judged, (y, found.outcome))
+        if self._pricer is None and self._first.plain:
+            first = self._first
+            nothing = np.empty((1, 0))
+            self._pricer = Pricer(
+                self._searcher,
+                (first.places(), first.own_places),
+                first.case(nothing, nothing, nothing),
+                pricing=first.pricing(),
+                near=NEAR,
+            )
+        return self._pricer
 
-
-@final
-class _Template:
-    """What stays the same from price to price."""
-
-    def __init__(self, first: Flat) -> None:
-        self.own = first.own_places
-        self.search, self.judge = Placed(first.places()), Placed(self.own)
-        self.to_search = first.reach[1] / first.scale[:, None]
-        nothing = np.empty((1, 0))
-        self.case = first.case(nothing, nothing, nothing)
+    def _options(self, keep: int) -> Options:
+        if self._asked is None or self._asked.keep != keep:
+            self._asked = self._solver.options(self._first, keep=keep)
+        return self._asked
 
 
 def _swept(batch: Batch, x: Array, judged: Verdict, rest: tuple[Array, Any]) -> Swept:

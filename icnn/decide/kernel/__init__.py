@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from ctypes import POINTER, Structure, byref, c_double, c_int64, c_void_p
+from collections.abc import Sequence
+from ctypes import POINTER, Structure, addressof, byref, c_double, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
-VERSION = 3  # of bundle.c
+VERSION = 4  # of bundle.c
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
 
@@ -148,6 +149,8 @@ def library() -> Any:
     lib.icnn_search.argtypes = [
         POINTER(_Net), POINTER(_Places), c_int64, c_void_p, POINTER(_Options), POINTER(_Found),
     ]  # fmt: skip
+    lib.icnn_price.argtypes = [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]
+    lib.icnn_price.restype = c_int64
     return lib
 
 
@@ -164,14 +167,15 @@ class Searcher:
     def __init__(self, net: Net, A: Array, capacity: int) -> None:
         rows, n = A.shape
         self._net, self._n, self._A = net, n, np.ascontiguousarray(A, dtype=np.float64)
-        pointers = map(_address, net)
+        pointers = map(address, net)
         self._struct = _Net(n, len(net.atom), *pointers)
         self._c_net = byref(self._struct)
+        self.net_address = addressof(self._struct)
         lib = library()
-        room = lib.icnn_room_new(self._c_net, _address(self._A), rows, rows + capacity)
+        room = lib.icnn_room_new(self._c_net, address(self._A), rows, rows + capacity)
         if not room:
             raise MemoryError(f"no memory for {capacity} cuts of {n} columns")
-        self._room = room
+        self.room = room
         weakref.finalize(self, lib.icnn_room_free, room)
 
     def __call__(self, places: Places | Placed, options: Options) -> Found:
@@ -182,16 +186,15 @@ class Searcher:
             np.empty((B, n)), np.empty(B), np.empty(B), np.empty((B, R)),
             np.empty((B, len(self._A))), np.empty(B, np.int64), np.empty(B, np.int64),
         )  # fmt: skip
-        c_options = _Options(*(getattr(options, name) for name in _OPTIONS))
-        c_found = _Found(*map(_address, found))
+        c_options, c_found = options_struct(options), _Found(*map(address, found))
         library().icnn_search(
-            self._c_net, placed.c_places, B, self._room, byref(c_options), byref(c_found)
+            self._c_net, placed.c_places, B, self.room, byref(c_options), byref(c_found)
         )
         return found
 
     def forget(self) -> None:
         """Drop the cuts that were kept for the next search."""
-        library().icnn_forget(self._room)
+        library().icnn_forget(self.room)
 
     def judge(self, places: Places | Placed, case: Case) -> tuple[Array, Array, Array]:
         """Value (B,), certified bound (B,) and the slope (B, n) of its minorant.
@@ -199,13 +202,9 @@ class Searcher:
         For atoms of at most two pieces through the origin; the places are in the user's units.
         """
         placed = places if isinstance(places, Placed) else Placed(places)
-        case = Case(*(np.ascontiguousarray(a, dtype=np.float64) for a in case))
-        (B, n), m = case.x.shape, len(case.A)
-        value, bound, slope = np.empty(B), np.empty(B), np.empty((B, n))
-        wide = [len(a) > 1 for a in (case.lower, case.low, case.size, case.scale, case.constant)]
-        strides = (size * several for size, several in zip((m, n, n, 1, 1), wide, strict=True))
-        results = (value, bound, slope)
-        c_case = _Case(*map(_address, case), m, *strides, *map(_address, results))
+        B = len(case.x)
+        results = (np.empty(B), np.empty(B), np.empty((B, self._n)))
+        c_case, _kept = case_struct(case, results)
         if not library().icnn_judge(self._c_net, placed.c_places, B, byref(c_case)):
             raise MemoryError("no memory to judge a decision")
         return results
@@ -218,22 +217,29 @@ class Placed:
     def __init__(self, places: Places) -> None:
         self._arrays = [np.ascontiguousarray(a, dtype=np.float64) for a in places]
         strides = (0 if len(a) == 1 else a[0].size for a in self._arrays)
-        self._struct = _Places(*map(_address, self._arrays), *strides)
+        self._struct = _Places(*map(address, self._arrays), *strides)
         self.c_places = byref(self._struct)
+        self.address = addressof(self._struct)
         self.size = max(map(len, self._arrays))
 
-    def priced(self, c: Array) -> Placed:
-        """The same places with another output slope c (B, n); self must not be in use."""
-        self._arrays[_C] = np.ascontiguousarray(c)
-        self._struct.c = _address(self._arrays[_C])
-        self._struct.c_stride = 0 if len(c) == 1 else c.shape[1]
-        self.size = len(c)
-        return self
 
-
-_C = Places._fields.index("c")
 _OPTIONS = tuple(field[0] for field in _Options._fields_)
 
 
-def _address(a: NDArray[Any]) -> int:
+def options_struct(options: Options) -> Structure:
+    """The options as C reads them."""
+    return _Options(*(getattr(options, name) for name in _OPTIONS))
+
+
+def case_struct(case: Case, results: Sequence[Array]) -> tuple[Structure, Case]:
+    """A case as C reads it, and the arrays that must live as long."""
+    case = Case(*(np.ascontiguousarray(a, dtype=np.float64) for a in case))
+    (_, n), m = case.x.shape, len(case.A)
+    wide = [len(a) > 1 for a in (case.lower, case.low, case.size, case.scale, case.constant)]
+    strides = (size * several for size, several in zip((m, n, n, 1, 1), wide, strict=True))
+    return _Case(*map(address, case), m, *strides, *map(address, results)), case
+
+
+def address(a: NDArray[Any]) -> int:
+    """Where the numbers of an array start."""
     return int(a.__array_interface__["data"][0])

@@ -4,6 +4,7 @@
 #define ICNN_JUDGE_H
 
 #include <float.h>
+#include <stdlib.h>
 
 #include "oracle.h"
 
@@ -135,6 +136,29 @@ INLINE double bound_of(const Net *net, const Place *place, const Case *a, int64_
     slip = slip * (1 + 1e-9) + 4 * ROUNDOFF * (fabs(constant) + fabs(total));
     double bound = constant + total - slip;
     return bound == bound ? bound : -INFINITY;
+}
+
+/* Memory of a judge; what follows it may be used for other things. */
+typedef struct {
+    double *room;
+    Work work;
+} Judge;
+
+static Judge judge_with(const Net *net, int64_t more, double **rest) {
+    int64_t n = net->n, R = net->rows[net->layers], U = net->units[net->layers];
+    int64_t wide = n > U ? n : U;
+    double *room = malloc((size_t)(2 * n + 5 * R + 3 * U + 2 * wide + 8 + more) * 8);
+    if (!room) return (Judge){0};
+    double *d = room + n + 2 * U + 3 * R;
+    Work work = {d, d + R, d + 2 * R, d + 2 * R + U, d + 2 * R + U + wide,
+                 (int32_t *)(d + 2 * R + U + wide + n)};
+    *rest = d + 2 * R + U + 2 * wide + n;
+    return (Judge){room, work};
+}
+
+static Judge judge_new(const Net *net) {
+    double *rest;
+    return judge_with(net, 0, &rest);
 }
 
 #endif

@@ -1,0 +1,101 @@
+/* All memory of one search, and which cuts stay in it for the next. */
+#ifndef ICNN_ROOM_H
+#define ICNN_ROOM_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "nearest.h"
+
+/* All memory of one search; the next one may start from its cuts. */
+typedef struct {
+    Model model;
+    Master master;
+    Nearest near;
+    Work work;
+    double *U;       /* (capacity, rows of the net): the multipliers behind each cut */
+    int64_t *used;   /* (capacity) the call at which a cut was last active */
+    double *x, *best, *g, *price;
+    double *A;       /* (rows, n) of the set, in columns of half-width 1 */
+    int64_t clock;
+    void *memory;
+} Room;
+
+/* Memory for so many constraints in all, the first of them the rows A of the set. */
+static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
+    int64_t n = net->n, m = n + 1, R = net->rows[net->layers], U = net->units[net->layers];
+    int64_t wide = n > U ? n : U;
+    int64_t doubles = capacity * (n + 1 + R) + 2 * m * m + 4 * m + n * m + m * m + 2 * m + n + m +
+                      2 * R + U + wide + n + 4 * n +
+                      rows * n;
+    int64_t ints = 2 * m + capacity + wide;
+    Room *room = calloc(1, sizeof *room);
+    char *memory = calloc((size_t)(doubles + ints), 8);
+    if (!room || !memory) return free(room), free(memory), NULL;
+    double *d = room->memory = memory;
+#define TAKE(field, size) (room->field = d, d += (size))
+    TAKE(model.G, capacity * n), TAKE(model.D, capacity), TAKE(U, capacity * R);
+    TAKE(master.inverse, m * m), TAKE(master.square, m * m);
+    TAKE(master.x, m), TAKE(master.y, m), TAKE(master.w, m), TAKE(master.side, m);
+    TAKE(near.N, n * m), TAKE(near.H, m * m), TAKE(near.u, m), TAKE(near.r, m);
+    TAKE(near.z, n), TAKE(near.t, m);
+    TAKE(work.a, R), TAKE(work.slope, R), TAKE(work.z, U), TAKE(work.weight, wide);
+    TAKE(work.xs, n), TAKE(x, n), TAKE(best, n), TAKE(g, n), TAKE(price, n), TAKE(A, rows * n);
+#undef TAKE
+    int64_t *i = (int64_t *)(memory + 8 * doubles);
+    room->master.active = i, i += m;
+    room->near.active = i, i += m;
+    room->used = i, i += capacity;
+    room->work.at = (int32_t *)i;
+    room->model.n = n;
+    room->model.rows = room->model.count = rows;
+    room->model.capacity = capacity;
+    if (rows) memcpy(room->A, A, (size_t)(rows * n) * 8);
+    return room;
+}
+
+static void copy_cut(Room *room, int64_t to, int64_t from, int64_t R) {
+    int64_t n = room->model.n;
+    if (to == from) return;
+    memcpy(room->model.G + to * n, room->model.G + from * n, (size_t)n * 8);
+    memcpy(room->U + to * R, room->U + from * R, (size_t)R * 8);
+    room->model.D[to] = room->model.D[from];
+    room->used[to] = room->used[from];
+}
+
+static int later(const void *a, const void *b) {
+    int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
+    return p < q ? 1 : p > q ? -1 : 0;
+}
+
+/* Keep about this many cuts: those of the basis and the projection, then the latest active. */
+static void thin_out(Room *room, int64_t keep, int64_t R) {
+    Model *model = &room->model;
+    int64_t rows = model->rows, count = model->count, m = model->n + 1, kept = rows;
+    keep = keep > 1 ? keep : 1;
+    if (count - rows <= keep) return;
+    int64_t *target = malloc((size_t)count * 16), *age = target ? target + count : NULL;
+    if (!target) return;
+    for (int64_t i = 0; i < m; i++) /* the basis was marked as used just now */
+        if (room->master.active[i] >= rows) room->used[room->master.active[i]] = room->clock + 1;
+    for (int64_t k = 0; k < room->near.count; k++)
+        if (room->near.active[k] >= rows) room->used[room->near.active[k]] = room->clock + 1;
+    memcpy(age, room->used + rows, (size_t)(count - rows) * 8);
+    qsort(age, (size_t)(count - rows), 8, later);
+    int64_t limit = age[keep - 1];
+    for (int64_t p = 0; p < count; p++) {
+        target[p] = p < rows ? p : -1;
+        if (p < rows || (room->used[p] <= room->clock && (room->used[p] < limit || kept - rows >= keep)))
+            continue;
+        copy_cut(room, kept, p, R);
+        target[p] = kept++;
+    }
+    model->count = kept;
+    for (int64_t i = 0; i < m; i++)
+        if (room->master.active[i] >= 0) room->master.active[i] = target[room->master.active[i]];
+    for (int64_t k = 0; k < room->near.count; k++)
+        if (room->near.active[k] >= 0) room->near.active[k] = target[room->near.active[k]];
+    free(target);
+}
+
+#endif

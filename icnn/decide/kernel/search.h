@@ -1,0 +1,185 @@
+/* The search: cuts from the oracle, a lower bound from the master, and the next point from a level
+   set (Lemarechal, Nemirovskii & Nesterov 1995) or between vertex and incumbent (in-out). The
+   function is scaled so that its box is [-1, 1] and its range near 1. */
+#ifndef ICNN_SEARCH_H
+#define ICNN_SEARCH_H
+
+#include <time.h>
+
+#include "room.h"
+
+#define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
+enum { CLOSED, STOPPED, STALLED, INFEASIBLE };
+
+typedef struct {
+    double tolerance; /* of the gap */
+    double level;     /* of the level set between bound and value; 0 for in-out */
+    double step;      /* of in-out, from the incumbent towards the master's vertex */
+    int64_t calls;    /* of the oracle at most */
+    int64_t keep;     /* cuts that are kept for the next search */
+    double seconds;
+} Options;
+
+typedef struct {
+    double value, bound;
+    int64_t outcome, calls;
+} Result;
+
+INLINE void add_cut(Room *room, double value, int64_t R) {
+    Model *model = &room->model;
+    int64_t n = model->n, p = model->count++;
+    double side = -value;
+    for (int64_t j = 0; j < n; j++) side += room->g[j] * room->x[j];
+    memcpy(model->G + p * n, room->g, (size_t)n * 8);
+    memcpy(room->U + p * R, room->work.slope, (size_t)R * 8);
+    model->D[p] = side;
+    room->used[p] = room->clock;
+}
+
+/* The largest cut at x. */
+INLINE double predicted(const Model *model, const double *x) {
+    double top = -INFINITY;
+    for (int64_t i = model->rows; i < model->count; i++) {
+        double value = -model->D[i];
+        for (int64_t j = 0; j < model->n; j++) value += model->G[i * model->n + j] * x[j];
+        top = fmax(top, value);
+    }
+    return top;
+}
+
+INLINE int feasible(const Model *model, const double *x) {
+    for (int64_t i = 0; i < model->rows; i++) {
+        double miss = -model->D[i];
+        for (int64_t j = 0; j < model->n; j++) miss += model->G[i * model->n + j] * x[j];
+        if (miss > FEASIBLE) return 0;
+    }
+    return 1;
+}
+
+/* The master's vertex, a point of the level set, or one between vertex and incumbent. */
+INLINE void next_point(Room *room, const Options *options, double best, int vertex) {
+    const double *v = room->master.x;
+    double *x = room->x;
+    int64_t n = room->model.n, found = 0;
+    if (!vertex && best < INFINITY && options->level > 0) {
+        double gap = best - v[n], level = v[n] + options->level * gap;
+        double miss = fmax(1e-3 * options->level * gap, 1e-15 * fmax(1, fabs(best)));
+        found = project(&room->model, &room->near, room->best, level, x, miss);
+    } else if (!vertex && best < INFINITY) {
+        for (int64_t j = 0; j < n; j++)
+            x[j] = room->best[j] + options->step * (v[j] - room->best[j]);
+        found = 1;
+    }
+    for (int64_t j = 0; j < n; j++) x[j] = fmin(fmax(found ? x[j] : v[j], -1), 1);
+}
+
+/* Multipliers u (rows of the net) and y (rows of the set) behind the master's bound. */
+static void proof(const Room *room, double *u, double *y, int64_t R) {
+    const Model *model = &room->model;
+    const Master *master = &room->master;
+    int64_t m = model->n + 1;
+    double total = 0;
+    for (int64_t k = 0; k < R; k++) u[k] = 0;
+    for (int64_t i = 0; i < model->rows; i++) y[i] = 0;
+    for (int64_t i = 0; i < m; i++)
+        if (master->active[i] >= model->rows) total += master->y[i];
+    for (int64_t i = 0; i < m && total > 0; i++) {
+        int64_t p = master->active[i];
+        double share = master->y[i] / total;
+        if (p >= model->rows && share > 0)
+            for (int64_t k = 0; k < R; k++) u[k] += share * room->U[p * R + k];
+        else if (p >= 0 && p < model->rows)
+            y[p] += share;
+    }
+}
+
+static double now(void) {
+    struct timespec t;
+    timespec_get(&t, TIME_UTC);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+INLINE Result search(const Net *net, const Place *place, Room *room, const Options *options) {
+    Model *model = &room->model;
+    Master *master = &room->master;
+    int64_t n = model->n, R = net->rows[net->layers], exact = 0;
+    Result result = {INFINITY, -INFINITY, STOPPED, 0};
+    double deadline = now() + options->seconds;
+    room->near.count = 0;
+    for (int64_t j = 0; j < n; j++) room->x[j] = 0;
+    if (model->count > model->rows) { /* cuts of an earlier search */
+        start(model, master);
+        if (resolve(model, master, 1e-13) >= 0) next_point(room, options, INFINITY, 1);
+    }
+    while (result.calls < options->calls && !(now() > deadline)) {
+        if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
+        if (model->count == model->capacity) break;
+        int fresh = model->count == model->rows;
+        double expected = predicted(model, room->x);
+        double value = evaluate(net, place, &room->work, room->x);
+        backward(net, place, &room->work, room->g);
+        result.calls++;
+        room->clock++;
+        add_cut(room, value, R);
+        if (value < result.value && feasible(model, room->x)) {
+            result.value = value;
+            memcpy(room->best, room->x, (size_t)n * 8);
+        }
+        if (fresh) start(model, master);
+        int64_t pivots = resolve(model, master, 1e-13 * fmax(1, fabs(value)));
+        if (pivots < 0) {
+            result.outcome = pivots == EMPTY ? INFEASIBLE : STALLED;
+            return result;
+        }
+        result.bound = fmax(result.bound, master->x[n]);
+        for (int64_t i = 0; i <= n; i++)
+            if (master->active[i] >= 0) room->used[master->active[i]] = room->clock;
+        double gap = result.value - result.bound;
+        if (gap <= options->tolerance) {
+            result.outcome = CLOSED;
+            return result;
+        }
+        if (pivots == 0 && exact) { /* the vertex itself was asked, and nothing moved */
+            result.outcome = STALLED;
+            return result;
+        }
+        exact = pivots == 0 || (!exact && value - expected <= 0.1 * gap);
+        next_point(room, options, result.value, (int)exact);
+    }
+    return result;
+}
+
+/* The places of many rows; a stride of 0 means one for all. */
+typedef struct {
+    const double *b, *h, *gates, *c, *e, *D, *half;
+    int64_t b_stride, h_stride, gates_stride, c_stride, e_stride, D_stride, half_stride;
+} Places;
+
+/* A kept cut of f, g.x - D, is one of f + price.x again when the price moves. */
+static void move_price(Model *model, const double *from, const double *to) {
+    for (int64_t i = model->rows; i < model->count; i++)
+        for (int64_t j = 0; j < model->n; j++) model->G[i * model->n + j] += to[j] - from[j];
+}
+
+INLINE Place place_of(const Places *p, int64_t i) {
+    return (Place){p->b + i * p->b_stride, p->h + i * p->h_stride, p->gates + i * p->gates_stride,
+                   p->c + i * p->c_stride, p->e + i * p->e_stride};
+}
+
+/* One search, from the kept cuts of the one before; u and y are the multipliers of its bound. */
+INLINE Result search_row(const Net *net, const Place *place, const Places *places, int64_t i,
+                         Room *room, const Options *options, double *u, double *y) {
+    int64_t n = net->n, R = net->rows[net->layers], rows = room->model.rows;
+    const double *half = places->half + i * places->half_stride;
+    for (int64_t k = 0; k < rows * n; k++) room->model.G[k] = room->A[k] * half[k % n];
+    if (rows) memcpy(room->model.D, places->D + i * places->D_stride, (size_t)rows * 8);
+    move_price(&room->model, room->price, place->c);
+    memcpy(room->price, place->c, (size_t)n * 8);
+    Result result = search(net, place, room, options);
+    proof(room, u, y, R);
+    if (options->keep == 0 || result.outcome != CLOSED) room->model.count = rows;
+    else thin_out(room, options->keep, R);
+    return result;
+}
+
+#endif
