@@ -1,5 +1,6 @@
 """The menu of convex models: from icnn.models import HyperICNN."""
 
+from icnn.learn.additive import Additive
 from icnn.learn.ficnn import FICNN
 from icnn.learn.groupmax import GroupMax
 from icnn.learn.hypericnn import HyperICNN
@@ -13,6 +14,7 @@ from icnn.learn.sum import Sum
 __all__ = [
     "FICNN",
     "PICNN",
+    "Additive",
     "GroupMax",
     "HyperICNN",
     "LogSumExp",

@@ -29,6 +29,7 @@ from icnn.atoms import (
     SumSquares,
 )
 from icnn.errors import BadData, NotSupported
+from icnn.learn.additive import Additive
 from icnn.learn.context import ContextEncoder
 from icnn.learn.ficnn import FICNN
 from icnn.learn.groupmax import GroupMax
@@ -45,8 +46,8 @@ from icnn.learn.sum import Sum
 from icnn.learn.surrogate import Surrogate
 from icnn.network import Layer, Network
 
-FORMAT, VERSION = "icnn", 1
-_PLAIN = (FICNN, ReLUSum, MaxAffine, SoftMaxAffine, Quadratic, NormTerm, GroupMax)
+FORMAT, VERSION = "icnn", 2  # 2: weights of the terms of a Sum
+_PLAIN = (Additive, FICNN, ReLUSum, MaxAffine, SoftMaxAffine, Quadratic, NormTerm, GroupMax)
 MODELS: dict[str, type[AbstractConvexModel]] = {
     m.__name__: m for m in (*_PLAIN, PICNN, HyperICNN, Sum)
 }
@@ -190,7 +191,8 @@ def build(name: str, config: dict[str, Any]) -> AbstractConvexModel:
     if name not in MODELS:
         raise BadData(f"the file holds a {name}, which this icnn does not know")
     if name == Sum.__name__:
-        return Sum(*(build(term["model"], term["config"]) for term in config["terms"]))
+        terms = (build(term["model"], term["config"]) for term in config["terms"])
+        return Sum(*terms, weights=config.get("weights"))
     return MODELS[name](**config)
 
 

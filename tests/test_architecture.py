@@ -15,6 +15,7 @@ FOUNDATION = [
     {"theory", "family", "monotone"},
 ]
 MODELS = {  # a new model is one new file
+    "learn.additive",
     "learn.ficnn",
     "learn.groupmax",
     "learn.hypericnn",
@@ -28,7 +29,10 @@ MODELS = {  # a new model is one new file
 LEARN = [
     {"learn.weights", "learn.table", "learn.history"},
     {"learn.model", "learn.path", "learn.context"},
+    {"learn.loss"},
     {"learn.train", "learn.surrogate", *MODELS},
+    {"learn.polish"},
+    {"learn.choose"},
     {"learn.fit"},
 ]
 DECIDE = [

@@ -104,14 +104,14 @@ def test_a_hold_out_never_consists_of_weight_zero(seed):
 
 
 def test_whole_weights_count_like_duplicates_in_the_loss():
-    from icnn.learn.train import Split, _loss
+    from icnn.learn.loss import Split, loss
 
     model, count = icnn.FICNN(2, (8,)), np.arange(len(Y)) % 3
     x, y = torch.from_numpy(X).float(), torch.from_numpy(Y).float()
     repeat = torch.from_numpy(np.repeat(np.arange(len(Y)), count))
-    weighted = _loss(model, Split(x, y, torch.from_numpy(count).float()))
+    weighted = loss(model, Split(x, y, torch.from_numpy(count).float()))
     torch.testing.assert_close(
-        weighted, _loss(model, Split(x[repeat], y[repeat], torch.ones(len(repeat))))
+        weighted, loss(model, Split(x[repeat], y[repeat], torch.ones(len(repeat))))
     )
 
 

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from icnn.atoms import IDENTITY
 from icnn.learn.model import (
     AbstractConvexModel,
+    Sizes,
     check_monotone,
     hidden_atom,
+    hidden_units,
     positive_int,
     seeded,
-    unit_counts,
 )
 from icnn.learn.weights import Modules, NonNegative, Skip, check_positivity, fill_principled
 from icnn.network import Layer
@@ -27,7 +28,8 @@ class FICNN(AbstractConvexModel):
 
     Args:
         n_inputs: columns of x.
-        hidden: units of each hidden layer.
+        hidden: units of each hidden layer, or "auto" for those that `fit` finds best on the
+            hold-out.
         activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
             layer, "abs".
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
@@ -39,7 +41,7 @@ class FICNN(AbstractConvexModel):
     def __init__(
         self,
         n_inputs: int,
-        hidden: Sequence[int] = (64, 64),
+        hidden: Sizes = (64, 64),
         activation: str = "relu",
         *,
         positivity: str = "softplus",
@@ -48,13 +50,13 @@ class FICNN(AbstractConvexModel):
     ) -> None:
         super().__init__()
         n = positive_int("n_inputs", n_inputs)
-        sizes = unit_counts("hidden", hidden)
+        sizes = hidden_units(hidden)
         check_positivity(positivity)
         self.atom = hidden_atom(activation, sizes)
         signs = check_monotone(monotone, n, self.atom)
         self.config = dict(
             n_inputs=n,
-            hidden=sizes,
+            hidden=hidden if isinstance(hidden, str) else sizes,
             activation=activation,
             positivity=positivity,
             monotone=signs,

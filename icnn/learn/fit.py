@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,13 +12,19 @@ import torch
 from numpy.typing import NDArray
 
 from icnn.errors import BadData
-from icnn.learn import train as training
+from icnn.learn.choose import (
+    Plan,
+    candidates_for,
+    check_combine,
+    spelled_out,
+    train_all,
+)
 from icnn.learn.context import ContextEncoder, learn_encoder, read_contexts
-from icnn.learn.history import History
-from icnn.learn.model import AbstractConvexModel, check_seed, seeded
+from icnn.learn.loss import Split
+from icnn.learn.model import AbstractConvexModel, check_seed
 from icnn.learn.surrogate import Surrogate
-from icnn.learn.table import read_column, read_table, read_weight
-from icnn.learn.train import Budget, Split
+from icnn.learn.table import read_column, read_slopes, read_table, read_weight
+from icnn.learn.train import Budget
 
 Array = NDArray[np.float64]
 LEAST_ROWS = 4
@@ -27,12 +32,14 @@ NOISE = 1e-12  # a column that varies less than this, relatively, is constant
 
 
 def fit(
-    model: AbstractConvexModel,
+    model: AbstractConvexModel | Sequence[AbstractConvexModel] | str,
     X: Any,
     y: Any,
     *,
     context: Any = None,
     sample_weight: Any = None,
+    gradients: Any = None,
+    combine: str | None = None,
     seed: int = 0,
     concave: bool = False,
     warm_start: bool = False,
@@ -44,23 +51,31 @@ def fit(
     """Fit a copy of `model` to the rows of X and y by weighted least squares.
 
     X and y are standardised inside, so units do not matter. Every restart starts from its own
-    initial values and its output is centred on the mean; all train together with Adam, stop early
-    on a hold-out, and the best is polished with L-BFGS in float64.
+    initial values and its output is centred on the mean; all train together with Adam, each with
+    a weight decay of its own, stop early on a hold-out, and the best is polished with L-BFGS in
+    float64.
 
     Args:
-        model: any convex model; it stays as it is.
+        model: any convex model, or several to choose from; they stay as they are. "auto" stands
+            for a mixture of three: a ReLU network, a softplus network with a quadratic, and a
+            sum of functions of one column (with a context: two PICNNs, one with a quadratic).
         X: (N, n) numpy array, torch tensor or pandas frame, whose column names are kept.
         y: (N,) the cost, or the gain with `concave=True`.
         context: (N, m) what f depends on but nobody decides, for a model with `n_context`. Numbers
             are standardised; a column of texts, categories or truth values gives one number for
             each of its categories.
         sample_weight: (N,) non-negative.
+        gradients: (N, n) slopes ∂y/∂x, such as the duals of an optimisation problem, learned along
+            with y; NaN where one is not known.
+        combine: "best" keeps the model and restart of least error on the hold-out; "mix" their
+            mean with the non-negative weights of least error there. By default "best", but "mix"
+            for "auto".
         seed: of initial values, hold-out and batches.
         concave: fit a concave function, as minus a convex one.
         warm_start: start from the model's own weights (one restart).
         columns: names of the columns of X, instead of its own.
         context_columns: names of the columns of the context, instead of its own.
-        budget: restarts, hold-out, length and rate of the training.
+        budget: restarts, decay, hold-out, length and rate of the training.
         progress: show a progress bar; by default only in a terminal.
 
     Raises:
@@ -71,14 +86,18 @@ def fit(
     inputs, names = read_table(X, columns)
     target = read_column(y, "y", len(inputs))
     weight = read_weight(sample_weight, len(inputs))
+    slopes = read_slopes(gradients, names, len(inputs))
     given = read_contexts(context, context_columns, len(inputs))
-    given = {name: entries[weight > 0] for name, entries in given.items()}
-    inputs, target, weight = inputs[weight > 0], target[weight > 0], weight[weight > 0]
-    _check(model, inputs, target, names)
-    encoder = _encoder(model, given, weight, names)
+    keep = weight > 0
+    given = {name: entries[keep] for name, entries in given.items()}
+    inputs, target, weight = inputs[keep], target[keep], weight[keep]
+    _check_rows(inputs, target, names)
+    encoder = _encoder(given, weight, names)
+    models = _models(model, len(names), encoder)
     x_mean, x_scale = _scaler(inputs, weight)
     if concave:  # mirrored columns, so that a promised direction is that of f and not of -f
-        x_scale = np.where(model.signed, -x_scale, x_scale)
+        mirrored = np.any([one.signed for one in models], axis=0)
+        x_scale = np.where(mirrored, -x_scale, x_scale)
     y_mean, y_scale = (float(v[0]) for v in _scaler(target[:, None], weight))
     sign = -1.0 if concave else 1.0
     data = Split(
@@ -86,62 +105,27 @@ def fit(
         _rounded(sign * (target - y_mean) / y_scale),
         _rounded(weight),
         None if encoder is None else _rounded(encoder.encode(given)),
+        None if slopes is None else _rounded(sign * slopes[keep] * (x_scale / y_scale)),
     )
-    plan = budget or Budget()
-    work = plan.batch_size * plan.restarts * sum(p.numel() for p in model.parameters())
-    with training.few_threads(work):
-        best, history = _train(
-            model, data, seed, warm_start=warm_start, plan=plan, progress=progress
-        )
-    history = replace(history, seconds=time.perf_counter() - began)
+    plan = Plan(budget or Budget(), seed, warm_start, progress)
+    mix = check_combine(combine or ("mix" if model == "auto" else "best")) == "mix"
+    found = train_all(models, data, plan, mix=mix)
+    history = replace(found.history, seconds=time.perf_counter() - began)
     lower, upper = inputs.min(0), inputs.max(0)
     scalers = (x_mean, x_scale, y_mean, y_scale)
     return Surrogate(
-        best, names, lower, upper, *scalers, concave=concave, encoder=encoder, history=history
+        found.model,
+        names,
+        lower,
+        upper,
+        *scalers,
+        concave=concave,
+        encoder=encoder,
+        history=history,
     )
 
 
-def _train(
-    model: AbstractConvexModel,
-    data: Split,
-    seed: int,
-    *,
-    warm_start: bool,
-    plan: Budget,
-    progress: bool | None,
-) -> tuple[AbstractConvexModel, History]:
-    """The best restart in float64, polished, and what happened on the way."""
-    held_out, kept = _split(data, plan.validation, seed)
-    candidates = _candidates(model, kept, seed, None if warm_start else plan.restarts)
-    weights, losses, trace = training.adam(
-        candidates, kept, held_out, budget=plan, seed=seed, progress=progress
-    )
-    chosen = int(torch.argmin(losses))
-    best = candidates[chosen].double()
-    best.load_state_dict({name: value.double() for name, value in weights[chosen].items()})
-    polished, _ = training.polish(best, kept.double(), held_out.double(), budget=plan)
-    best.requires_grad_(False)
-    step, train, held = (np.array(part, dtype=float) for part in zip(*trace.rows, strict=True))
-    return best, History(step, train, held, chosen, polished)
-
-
-def _candidates(
-    model: AbstractConvexModel, data: Split, seed: int, restarts: int | None
-) -> list[AbstractConvexModel]:
-    """Copies with fresh, centred initial values; the model's own weights if there is no count."""
-    if restarts is None:
-        return [copy.deepcopy(model).float().requires_grad_(True)]
-    candidates = training.restarts_of(model, restarts, seed)
-    for candidate in candidates:
-        training.centre(candidate, data)
-    return candidates
-
-
-def _check(model: AbstractConvexModel, X: Array, y: Array, names: tuple[str, ...]) -> None:
-    if not isinstance(model, AbstractConvexModel):
-        raise BadData(f"model must be a convex model such as icnn.FICNN(n), not {model!r}")
-    if X.shape[1] != model.n_inputs:
-        raise BadData(f"the model takes {model.n_inputs} columns, but X has {X.shape[1]}: {names}")
+def _check_rows(X: Array, y: Array, names: tuple[str, ...]) -> None:
     if len(X) < LEAST_ROWS:
         raise BadData(f"the table has {len(X)} row(s); a fit needs at least {LEAST_ROWS}")
     for j, name in enumerate(names):
@@ -153,31 +137,49 @@ def _check(model: AbstractConvexModel, X: Array, y: Array, names: tuple[str, ...
         raise BadData(f"y is constant ({y[0]}); there is nothing to learn or to minimise")
 
 
-def _encoder(
-    model: AbstractConvexModel, given: dict[str, Any], weight: Array, names: tuple[str, ...]
-) -> ContextEncoder | None:
-    """The encoder of the context, if there is one and the model takes it."""
-    if not given:
+def _models(model: Any, n: int, encoder: ContextEncoder | None) -> list[AbstractConvexModel]:
+    """The models to train, each of the right widths."""
+    m = 0 if encoder is None else encoder.width
+    if isinstance(model, str):
+        if model != "auto":
+            raise BadData(f'model is a convex model, a list of them or "auto", not {model!r}')
+        return candidates_for(n, m)
+    several = list(model) if isinstance(model, list | tuple) else [model]
+    if not several:
+        raise BadData("the list of models is empty")
+    for one in several:
+        if not isinstance(one, AbstractConvexModel):
+            raise BadData(f"model must be a convex model such as icnn.FICNN(n), not {one!r}")
+        if one.n_inputs != n:
+            raise BadData(f"the model takes {one.n_inputs} columns, but X has {n}")
+        _check_context(one, encoder)
+    return [option for one in several for option in spelled_out(one)]
+
+
+def _check_context(model: AbstractConvexModel, encoder: ContextEncoder | None) -> None:
+    if encoder is None:
         if model.n_context:
             raise BadData(
                 f"the model takes a context of {model.n_context} numbers; give fit(..., context=C)"
             )
-        return None
-    for name in given:
-        if name in names:
-            raise BadData(f"{name!r} is both a decision and a context column; rename one of them")
-    encoder = learn_encoder(given, weight)
-    if model.n_context == 0:
+    elif model.n_context == 0:
         raise BadData(
             f"a context was given, but this {type(model).__name__} takes none; "
             f"use a model with n_context={encoder.width}, such as icnn.PICNN"
         )
-    if encoder.width != model.n_context:
+    elif encoder.width != model.n_context:
         raise BadData(
             f"the model takes a context of {model.n_context} numbers, but {encoder} has "
             f"{encoder.width}; use n_context={encoder.width}"
         )
-    return encoder
+
+
+def _encoder(given: dict[str, Any], weight: Array, names: tuple[str, ...]) -> ContextEncoder | None:
+    """The encoder of the context, if there is one."""
+    for name in given:
+        if name in names:
+            raise BadData(f"{name!r} is both a decision and a context column; rename one of them")
+    return learn_encoder(given, weight) if given else None
 
 
 def _scaler(values: Array, weight: Array) -> tuple[Array, Array]:
@@ -190,11 +192,3 @@ def _scaler(values: Array, weight: Array) -> tuple[Array, Array]:
 def _rounded(values: Array) -> torch.Tensor:
     """Rounded to float32, so that another unit of the same data gives the very same fit."""
     return torch.from_numpy(values.astype(np.float32))
-
-
-def _split(data: Split, share: float, seed: int) -> tuple[Split, Split]:
-    """Held-out and kept rows."""
-    rows = len(data.y)
-    order = torch.randperm(rows, generator=seeded(seed))
-    count = min(max(1, round(share * rows)), rows - 2)
-    return data.rows(order[:count]), data.rows(order[count:])

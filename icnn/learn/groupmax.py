@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from icnn.atoms import IDENTITY, Max
 from icnn.learn.model import (
     AbstractConvexModel,
+    Sizes,
     context_width,
+    hidden_units,
     positive_int,
     seeded,
     unit_counts,
@@ -29,7 +31,8 @@ class GroupMax(AbstractConvexModel):
 
     Args:
         n_inputs: columns of x.
-        hidden: units of each hidden layer.
+        hidden: units of each hidden layer, or "auto" for those that `fit` finds best on the
+            hold-out.
         size: affine maps of each unit.
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
         n_context: numbers in the context, which moves every b; 0 for none.
@@ -40,7 +43,7 @@ class GroupMax(AbstractConvexModel):
     def __init__(
         self,
         n_inputs: int,
-        hidden: Sequence[int] = (24, 24),
+        hidden: Sizes = (24, 24),
         size: int = 2,
         *,
         positivity: str = "softplus",
@@ -50,11 +53,11 @@ class GroupMax(AbstractConvexModel):
     ) -> None:
         super().__init__()
         n, m = positive_int("n_inputs", n_inputs), context_width(n_context)
-        units, group = unit_counts("hidden", hidden), positive_int("size", size)
+        units, group = hidden_units(hidden), positive_int("size", size)
         sizes = unit_counts("context_hidden", context_hidden)
         self.config = dict(
             n_inputs=n,
-            hidden=units,
+            hidden=hidden if isinstance(hidden, str) else units,
             size=group,
             positivity=positivity,
             n_context=m,

@@ -9,7 +9,9 @@ from torch import Tensor
 from icnn.atoms import IDENTITY
 from icnn.learn.model import (
     AbstractConvexModel,
+    Sizes,
     hidden_atom,
+    hidden_units,
     positive_int,
     seeded,
     unit_counts,
@@ -30,7 +32,8 @@ class HyperICNN(AbstractConvexModel):
     Args:
         n_inputs: columns of x.
         n_context: numbers in the context (one for each category of a categorical column).
-        hidden: units of each hidden layer.
+        hidden: units of each hidden layer, or "auto" for those that `fit` finds best on the
+            hold-out.
         context_hidden: units of each layer between the context and the weights.
         activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
             layer, "abs".
@@ -42,7 +45,7 @@ class HyperICNN(AbstractConvexModel):
         self,
         n_inputs: int,
         n_context: int,
-        hidden: Sequence[int] = (16, 16),
+        hidden: Sizes = (16, 16),
         context_hidden: Sequence[int] = (32,),
         activation: str = "relu",
         *,
@@ -51,14 +54,14 @@ class HyperICNN(AbstractConvexModel):
     ) -> None:
         super().__init__()
         n, m = positive_int("n_inputs", n_inputs), positive_int("n_context", n_context)
-        sizes = unit_counts("hidden", hidden)
+        sizes = hidden_units(hidden)
         path = unit_counts("context_hidden", context_hidden)
         self.positivity = check_positivity(positivity)
         self.atom = hidden_atom(activation, sizes)
         self.config = dict(
             n_inputs=n,
             n_context=m,
-            hidden=sizes,
+            hidden=hidden if isinstance(hidden, str) else sizes,
             context_hidden=path,
             activation=activation,
             positivity=positivity,

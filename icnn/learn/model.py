@@ -3,7 +3,7 @@
 import abc
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from icnn.atoms import ABS, ELU, IDENTITY, RELU, AbstractAtom, Softplus, leaky_r
 from icnn.errors import BadData, NotConvex
 from icnn.network import Layer, Network
 
+Sizes = Sequence[int] | Literal["auto"]
 ACTIVATIONS: dict[str, AbstractAtom] = {
     "relu": RELU,
     "leaky_relu": leaky_relu(),
@@ -103,10 +104,16 @@ def context_width(value: Any) -> int:
     return 0 if type(value) is int and value == 0 else positive_int("n_context", value)
 
 
+def hidden_units(sizes: Any) -> list[int]:
+    """The units of each hidden layer; two of 64 for a model whose sizes `fit` will choose."""
+    named = isinstance(sizes, str) and sizes == "auto"
+    return [64, 64] if named else unit_counts("hidden", sizes)
+
+
 def unit_counts(name: str, sizes: Any) -> list[int]:
     """The units of each layer, or a sentence that names the argument."""
     if not isinstance(sizes, Sequence) or isinstance(sizes, str):
-        raise BadData(f"{name} lists the units of each layer, as ({sizes!r},), not {sizes!r}")
+        raise BadData(f"{name} lists the units of each layer, as (64, 64), not {sizes!r}")
     return [positive_int(f"each entry of {name}", units) for units in sizes]
 
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from icnn.atoms import IDENTITY
 from icnn.learn.model import (
     AbstractConvexModel,
+    Sizes,
     check_monotone,
     hidden_atom,
+    hidden_units,
     positive_int,
     seeded,
     unit_counts,
@@ -31,7 +33,8 @@ class PICNN(AbstractConvexModel):
     Args:
         n_inputs: columns of x.
         n_context: numbers in the context (one for each category of a categorical column).
-        hidden: units of each hidden layer.
+        hidden: units of each hidden layer, or "auto" for those that `fit` finds best on the
+            hold-out.
         context_hidden: units of each layer of the context path.
         activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
             layer, "abs".
@@ -45,7 +48,7 @@ class PICNN(AbstractConvexModel):
         self,
         n_inputs: int,
         n_context: int,
-        hidden: Sequence[int] = (64, 64),
+        hidden: Sizes = (64, 64),
         context_hidden: Sequence[int] = (64,),
         activation: str = "relu",
         *,
@@ -55,7 +58,7 @@ class PICNN(AbstractConvexModel):
     ) -> None:
         super().__init__()
         n, m = positive_int("n_inputs", n_inputs), positive_int("n_context", n_context)
-        sizes = unit_counts("hidden", hidden)
+        sizes = hidden_units(hidden)
         path = unit_counts("context_hidden", context_hidden)
         check_positivity(positivity)
         self.atom = hidden_atom(activation, sizes)
@@ -63,7 +66,7 @@ class PICNN(AbstractConvexModel):
         self.config = dict(
             n_inputs=n,
             n_context=m,
-            hidden=sizes,
+            hidden=hidden if isinstance(hidden, str) else sizes,
             context_hidden=path,
             activation=activation,
             positivity=positivity,

@@ -1,6 +1,8 @@
 """Sum: several convex models added up and trained together."""
 
 import copy
+import math
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -15,16 +17,26 @@ from icnn.network import Layer, shifted
 
 @final
 class Sum(AbstractConvexModel):
-    """f(x, c) = Σ_k f_k(x, c); the context goes to the terms that take one.
+    """f(x, c) = Σ_k w_k f_k(x, c); the context goes to the terms that take one.
 
     Such as `Sum(FICNN(n), Quadratic(n), NormTerm(n))`, the SOC-ICNN. The terms are copied.
+
+    Args:
+        models: the terms.
+        weights: w ≥ 0, not trained; ones by default.
     """
 
-    def __init__(self, *models: AbstractConvexModel) -> None:
+    def __init__(
+        self, *models: AbstractConvexModel, weights: Sequence[float] | None = None
+    ) -> None:
         super().__init__()
         for model in models:
             if not isinstance(model, AbstractConvexModel):
                 raise BadData(f"Sum adds convex models, not {model!r}")
+            if model.config.get("hidden") == "auto":
+                raise BadData(
+                    'hidden="auto" stands for a model of its own; give its sizes in a Sum'
+                )
         widths = sorted({model.n_inputs for model in models})
         contexts = sorted({model.n_context for model in models} - {0})
         if not models or len(widths) > 1 or len(contexts) > 1:
@@ -32,11 +44,18 @@ class Sum(AbstractConvexModel):
                 "Sum takes models of one input and one context width, "
                 f"not of {widths} inputs and {contexts} context numbers"
             )
+        self.weights = [1.0] * len(models) if weights is None else [float(w) for w in weights]
+        usable = all(0 <= w < math.inf for w in self.weights) and sum(self.weights) > 0
+        if len(self.weights) != len(models) or not usable:
+            raise BadData(
+                f"Sum takes a weight ≥ 0 for each of {len(models)} models, not all 0: {weights!r}"
+            )
         self.terms = Modules(copy.deepcopy(model) for model in models)
         self.config = dict(
             n_inputs=widths[0],
             n_context=contexts[0] if contexts else 0,
             terms=[{"model": type(model).__name__, "config": model.config} for model in models],
+            weights=self.weights,
         )
 
     @property
@@ -52,7 +71,7 @@ class Sum(AbstractConvexModel):
             lines.extend(moved)
             ends.append(len(lines) - 1)
         b = lines[-1].b
-        W = tuple((end, b.new_ones(1, 1)) for end in ends)
+        W = tuple((end, b.new_full((1, 1), w)) for end, w in zip(ends, self.weights, strict=True))
         return *lines, Layer(IDENTITY, b.new_zeros(1, self.n_inputs), b.new_zeros(1), W)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
@@ -60,4 +79,5 @@ class Sum(AbstractConvexModel):
             term.reset_parameters(generator)
 
     def shift_output(self, by: Tensor) -> None:
-        next(iter(self.terms)).shift_output(by)
+        weight, term = max(zip(self.weights, self.terms, strict=True), key=lambda pair: pair[0])
+        term.shift_output(by / weight)

@@ -72,6 +72,30 @@ def read_weight(weight: Any, rows: int) -> Array:
     return np.asarray(values / values.mean())
 
 
+def read_slopes(slopes: Any, names: Sequence[str], rows: int) -> Array | None:
+    """Slopes (rows, n) of y by each column, NaN where one is not known."""
+    if slopes is None:
+        return None
+    values = _by_name(slopes, names) if is_frame(slopes) else numbers(slopes, "gradients")
+    if values.shape != (rows, len(names)):
+        raise BadData(
+            f"gradients has shape {values.shape}; expected ({rows}, {len(names)}) as that of X"
+        )
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0]
+        raise BadData(f"gradients of {names[column]!r}, row {row} is infinite; give NaN if unknown")
+    if np.isnan(values).all():
+        raise BadData("gradients are all NaN; leave them out")
+    return values
+
+
+def _by_name(frame: Any, names: Sequence[str]) -> Array:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise BadData(f"gradients has no column {missing[0]!r}; X has {tuple(names)}")
+    return np.column_stack([numbers(frame[name], f"gradients of {name!r}") for name in names])
+
+
 def check_names(names: Sequence[Any], count: int) -> None:
     """Refuse a wrong number of names, names that are not text, and duplicates."""
     if len(names) != count:

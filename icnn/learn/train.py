@@ -1,35 +1,35 @@
-"""The training loop: restarts in one batched pass, early stopping, then a quasi-Newton polish."""
+"""The training loop: restarts in one batched pass of Adam, each stopped early on the hold-out."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call, stack_module_state
+from torch.func import stack_module_state
 
 from icnn.errors import BadData
+from icnn.learn.loss import Split, Weights, batched_loss
 from icnn.learn.model import AbstractConvexModel, positive_int, seeded
 from icnn.learn.weights import NonNegative
 from icnn.progress import bar
-
-Array = NDArray[np.float64]
-Weights = dict[str, Tensor]
 
 
 @final
 @dataclass(frozen=True)
 class Budget:
-    """How to train: restarts together under Adam, then L-BFGS on the best of them."""
+    """How to train: restarts together under Adam, then L-BFGS on the best of them.
+
+    The k-th restart has the k-th weight decay, in turn: the hold-out chooses how smooth f is.
+    """
 
     restarts: int = 4
+    decay: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0)  # decoupled, of free weight matrices
     validation: float = 0.2  # share of the rows held out
     steps: int = 1500
     batch_size: int = 256
@@ -46,27 +46,10 @@ class Budget:
             raise BadData(f"Budget.validation is a share between 0 and 1, not {self.validation!r}")
         if not 0 < self.learning_rate < math.inf:
             raise BadData(f"Budget.learning_rate must be positive, not {self.learning_rate!r}")
+        if not (self.decay and all(0 <= decay < math.inf for decay in self.decay)):
+            raise BadData(f"Budget.decay lists numbers of at least 0, not {self.decay!r}")
         if not (self.polish >= 0 and self.polish_patience >= 1):
             raise BadData("Budget.polish must be at least 0 and its patience at least 1")
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Standardised rows: inputs (N, n), target (N,), weight (N,) and context (N, m)."""
-
-    x: Tensor
-    y: Tensor
-    w: Tensor
-    c: Tensor | None = None
-
-    def rows(self, index: Tensor) -> Split:
-        context = None if self.c is None else self.c[index]
-        return Split(self.x[index], self.y[index], self.w[index], context)
-
-    def double(self) -> Split:
-        context = None if self.c is None else self.c.double()
-        return Split(self.x.double(), self.y.double(), self.w.double(), context)
 
 
 @final
@@ -117,19 +100,22 @@ def adam(
 ) -> tuple[list[Weights], Tensor, Trace]:
     """The best weights of each restart, their validation losses (restarts,), and the trace."""
     params, _ = stack_module_state(list(models))
-    losses, floors = _batched_loss(models[0]), _floors(models[0])
+    losses, floors = batched_loss(models[0]), floors_of(models[0])
+    decay = torch.tensor([budget.decay[k % len(budget.decay)] for k in range(len(models))])
     optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate)
     best, trace = _Best(params, len(models)), Trace([])
     generator = seeded(seed)
     shown = bar("fit", budget.steps, progress)
     for step in range(1, budget.steps + 1):
         shown.update()
+        rate = budget.learning_rate * 0.5 * (1 + math.cos(math.pi * step / budget.steps))
         for group in optimizer.param_groups:
-            group["lr"] = budget.learning_rate * 0.5 * (1 + math.cos(math.pi * step / budget.steps))
+            group["lr"] = rate
         batch = train.rows(_batch(len(train.y), budget.batch_size, generator))
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(losses(params, batch).sum())
         optimizer.step()
+        _shrink(params, 1 - rate * decay)
         _project(params, floors)
         if step % budget.every == 0 or step == budget.steps:
             with torch.no_grad():
@@ -163,85 +149,23 @@ class _Best:
         return [{name: v[k] for name, v in self.kept.items()} for k in range(len(self.loss))]
 
 
-def polish(
-    model: AbstractConvexModel, train: Split, held_out: Split, *, budget: Budget
-) -> tuple[int, float]:
-    """L-BFGS-B in float64 on the whole training part; keeps the best point on the hold-out.
-
-    Returns the iteration it kept and its validation loss.
-    """
-    import scipy.optimize
-
-    params, floors = list(model.parameters()), _floors(model)
-    low = np.concatenate(
-        [np.full(p.numel(), floors.get(name, -np.inf)) for name, p in model.named_parameters()]
-    )
-    watch = _Watch(model, held_out, budget.polish_patience)
-    if budget.polish == 0:  # scipy makes one iteration even with maxiter=0
-        return 0, watch.loss
-
-    def value(point: Array) -> tuple[float, Array]:
-        _assign(params, point)
-        loss = _loss(model, train)
-        return loss.item(), _flat(torch.autograd.grad(loss, params))
-
-    scipy.optimize.minimize(
-        value,
-        np.maximum(watch.point, low),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=scipy.optimize.Bounds(low, np.inf) if floors else None,
-        callback=watch,
-        options={"maxiter": budget.polish, "maxcor": 20},
-    )
-    _assign(params, watch.point)
-    return watch.kept_at, watch.loss
-
-
-class _Watch:
-    """Keeps the best point seen on the hold-out, and stops when nothing better comes."""
-
-    def __init__(self, model: AbstractConvexModel, held_out: Split, patience: int) -> None:
-        self.model, self.held_out, self.patience = model, held_out, patience
-        self.point, self.loss = _flat(list(model.parameters())), _loss(model, held_out).item()
-        self.kept_at = self.now = 0
-
-    def __call__(self, point: Array) -> None:
-        self.now += 1
-        _assign(list(self.model.parameters()), point)
-        loss = _loss(self.model, self.held_out).item()
-        if loss < self.loss:
-            self.point, self.loss, self.kept_at = point.copy(), loss, self.now
-        if self.now - self.kept_at >= self.patience:
-            raise StopIteration
-
-
-def _batched_loss(model: AbstractConvexModel) -> Callable[[Weights, Split], Tensor]:
-    def one(params: Weights, x: Tensor, context: Tensor | None) -> Tensor:
-        f: Tensor = functional_call(model, params, (x, context))
-        return f
-
-    every = torch.vmap(one, in_dims=(0, None, None))
-
-    def losses(params: Weights, data: Split) -> Tensor:
-        error = every(params, data.x, data.c) - data.y
-        return (data.w * error.square()).sum(-1) / data.w.sum()
-
-    return losses
-
-
-def _loss(model: AbstractConvexModel, data: Split) -> Tensor:
-    error: Tensor = model(data.x, data.c) - data.y
-    return (data.w * error.square()).sum() / data.w.sum()
-
-
-def _floors(model: AbstractConvexModel) -> dict[str, float]:
+def floors_of(model: AbstractConvexModel) -> dict[str, float]:
     """Least raw values of the projected weights, by parameter name."""
     return {
         f"{name}.raw": module.positivity.floor
         for name, module in model.named_modules()
         if isinstance(module, NonNegative) and module.positivity.floor > -math.inf
     }
+
+
+@torch.no_grad()
+def _shrink(params: Weights, factor: Tensor) -> None:
+    """Times a factor a restart; biases, and weights that a map keeps positive, stay."""
+    if bool((factor == 1).all()):
+        return
+    for name, value in params.items():
+        if value.ndim > 2 and "raw" not in name.split("."):
+            value.mul_(factor.view(-1, *[1] * (value.ndim - 1)))
 
 
 @torch.no_grad()
@@ -254,15 +178,3 @@ def _batch(rows: int, size: int, generator: torch.Generator) -> Tensor:
     if rows <= size:
         return torch.arange(rows)
     return torch.randint(rows, (size,), generator=generator)
-
-
-def _flat(tensors: Sequence[Tensor]) -> Array:
-    return np.concatenate([t.detach().reshape(-1).numpy() for t in tensors])
-
-
-@torch.no_grad()
-def _assign(params: Sequence[Tensor], point: Array) -> None:
-    start = 0
-    for p in params:
-        p.copy_(torch.from_numpy(point[start : start + p.numel()]).view(p.shape))
-        start += p.numel()
