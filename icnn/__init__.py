@@ -25,6 +25,7 @@ from icnn.monotone import monotone as monotone
 from icnn.network import Layer as Layer
 from icnn.network import Network, affine, relu_network
 from icnn.prepare import prepare
+from icnn.regret import regret as regret
 from icnn.store import load, save
 
 __all__ = [

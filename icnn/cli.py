@@ -119,8 +119,8 @@ def _fit_options(command: argparse.ArgumentParser) -> None:
     add("--concave", action="store_true", help="learn a gain to maximise, instead of a cost")
     add(
         "--model",
-        choices=commands.MODELS,
-        help="kind of function (default: ficnn, and picnn with --context)",
+        choices=[*commands.MODELS, commands.AUTO],
+        help="kind of function (default: ficnn, and picnn with --context); auto mixes several",
     )
     add("--separator", metavar="S", default=",", help="between the fields (default: a comma)")
     add("--out", metavar="MODEL.icnn", required=True, help="the file to write")

@@ -41,6 +41,7 @@ MODELS: dict[str, type[AbstractConvexModel]] = {
     "relusum": ReLUSum,
     "maxaffine": MaxAffine,
 }
+AUTO = "auto"  # a mixture that `fit` puts together itself
 T = TypeVar("T")
 
 
@@ -80,8 +81,10 @@ def fit(args: Namespace) -> None:
     print(f"R² on the table: {f.score(frame, y, context):.5f}\nModel: {args.out}")
 
 
-def _model(name: str | None, n: int, context: pd.DataFrame | None) -> AbstractConvexModel:
+def _model(name: str | None, n: int, context: pd.DataFrame | None) -> AbstractConvexModel | str:
     """The model of this name, wide enough for the decisions and the context."""
+    if name == AUTO:
+        return AUTO
     if context is None:
         if name == "picnn":
             raise BadData("--model picnn needs the columns of --context")

@@ -55,7 +55,7 @@ def minimize(
         context=context,
         variable=variable,
     )
-    return finished(solve(program, solver)[0], note, throw)
+    return finished(solve(program, solver)[0], note, throw, program)
 
 
 def maximize(
@@ -84,4 +84,4 @@ def maximize(
         context=context,
         variable=variable,
     )
-    return finished(turned(solve(program, solver)[0]), note, throw)
+    return finished(turned(solve(program, solver)[0]), note, throw, program)

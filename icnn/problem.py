@@ -242,8 +242,12 @@ def turned(decision: Decision) -> Decision:
     )
 
 
-def finished(decision: Decision, note: str, throw: bool) -> Decision:
+def finished(
+    decision: Decision, note: str, throw: bool, program: Program | None = None
+) -> Decision:
     """The decision with its note; the matching error where there is no proof and `throw`."""
+    if program is not None:
+        decision = replace(decision, program=program)
     if note:
         decision = replace(decision, message=f"{decision.message} {note}")
     if throw and not decision.success:

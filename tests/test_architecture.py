@@ -55,7 +55,7 @@ ROOF = [
     {"variants", "queries"},
     {"changes"},
     {"models", "sets", "solvers", "minimize", "prepare", "store", "convert"},
-    {"minimize_batch"},
+    {"minimize_batch", "regret"},
     {"plot", "report", "interop"},
     {"demo", "many"},
     {"commands"},

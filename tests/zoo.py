@@ -171,6 +171,10 @@ MODELS = {
     "group-max": lambda: models.GroupMax(2, (6, 5)),
     "group-max-3": lambda: models.GroupMax(2, (4,), 3, positivity="exp"),
     "terms": lambda: icnn.Sum(icnn.FICNN(2, (8,)), models.Quadratic(2), models.NormTerm(2, 1, 3)),
+    "additive": lambda: models.Additive(2, 6),
+    "mixture": lambda: icnn.Sum(
+        icnn.FICNN(2, (8,), "softplus"), models.Additive(2, 5), weights=[0.7, 0.3]
+    ),
 }
 ACTIVATIONS = {
     "relu": (8, 6),

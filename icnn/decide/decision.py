@@ -48,7 +48,7 @@ class Decision:
     row or limit relative to its size, `scale` the range of f. Multipliers ("rows" (m,), "lower"
     (n,), "upper" (n,), and "limits" where functions are compared) are the change of the optimal
     value per unit of that right-hand side; NaN where there are integers. `certified` is false where
-    the bound is the solver's own word.
+    the bound is the solver's own word. `program` is what `minimize` and `maximize` solved.
     """
 
     x: Array  # (n,)
@@ -65,6 +65,7 @@ class Decision:
     scale: float = 1.0
     certified: bool = True
     sense: str = "minimize"
+    program: Program | None = None
 
     @property
     def success(self) -> bool:

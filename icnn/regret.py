@@ -1,0 +1,169 @@
+"""regret: what a decision cost in truth beyond the best that was possible, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from icnn.decide.decision import Decision, violation_of
+from icnn.decide.program import Program
+from icnn.errors import BadData
+
+Array = NDArray[np.float64]
+STARTS = 16  # of the search for the best of the truth
+MARGIN = 1e-6  # what a found point may miss its limits by, relative to their size
+
+
+@final
+@dataclass(frozen=True, eq=False, repr=False)
+class Regret:
+    """The regret of a decision, in units of the truth: `total` = `fit` + `minimiser` + `context`.
+
+    `minimiser` is the gap that the certificate left open, `context` what the truth's change after
+    the decision cost, `fit` all else: the surrogate's error at the decision less its error at the
+    best point, and what the surrogate thinks that it gains on that point.
+    """
+
+    total: float
+    fit: float
+    minimiser: float
+    context: float
+    truth: float  # at the decision
+    best: float  # the truth's best
+    best_x: Array | None  # (n,), None if only its value was given
+    searched: bool  # whether `best` is only the best that a local search found
+
+    @property
+    def relative(self) -> float:
+        """The regret as a share of the size of the best value."""
+        return self.total / abs(self.best) if self.best else float("nan")
+
+    def __repr__(self) -> str:
+        source = "the best found by a local search" if self.searched else "the best"
+        rows = [("fit", self.fit), ("minimiser", self.minimiser), ("context", self.context)]
+        return "\n".join(
+            [
+                f"regret {self.total:.6g}: {self.truth:.6g} in truth, {source} is {self.best:.6g}",
+                *(f"  {value:+.3g} by the {name}" for name, value in rows),
+            ]
+        )
+
+
+def regret(
+    decision: Decision,
+    truth: Callable[[Array], float],
+    *,
+    best: Any = None,
+    expected: Callable[[Array], float] | None = None,
+    seed: int = 0,
+) -> Regret:
+    """What a decision of `minimize` or `maximize` cost in truth, and which part cost it.
+
+    Args:
+        decision: the decision.
+        truth: x (n,), in the order of `decision.columns` -> the true value, as a simulator.
+        best: the truth's best feasible point (n,), or its value. Without it the best is searched
+            from the decision and 16 points inside the decision's constraints, by SLSQP: then the
+            regret is a lower estimate.
+        expected: the truth at the context that the decision was made for, if what came was
+            another one.
+        seed: of the points that the search starts from.
+
+    Raises:
+        BadData: the decision has no point, or the truth is not a finite number there.
+    """
+    if not np.isfinite(decision.x).all():
+        raise BadData(f"the decision has no point ({decision.status.name}); nothing to regret")
+    sign = -1.0 if decision.sense == "maximize" else 1.0
+    now = _best(decision, _signed(truth, sign), best, seed)
+    reached = _signed(truth, sign)(decision.x)
+    total, planned = reached - now.value, reached - now.value
+    if expected is not None:
+        then = _signed(expected, sign)
+        planned = then(decision.x) - _best(decision, then, None, seed).value
+    gap = abs(decision.gap) if np.isfinite(decision.gap) else 0.0
+    return Regret(
+        total=total,
+        fit=planned - gap,
+        minimiser=gap,
+        context=total - planned,
+        truth=sign * reached,
+        best=sign * now.value,
+        best_x=now.x,
+        searched=best is None,
+    )
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Best:
+    x: Array | None
+    value: float
+
+
+def _signed(truth: Callable[[Array], float], sign: float) -> Callable[[Array], float]:
+    """The truth as a cost, checked."""
+
+    def cost(x: Array) -> float:
+        value = np.asarray(truth(x), dtype=float)
+        if value.size != 1 or not np.isfinite(value).all():
+            raise BadData(f"the truth at {x.tolist()} is {value.tolist()}, not a finite number")
+        return sign * float(value.reshape(()))
+
+    return cost
+
+
+def _best(decision: Decision, cost: Callable[[Array], float], best: Any, seed: int) -> _Best:
+    """The best of the truth: as it was given, or as a search finds it."""
+    if best is None:
+        if decision.program is None:
+            raise BadData("this decision does not know its constraints; give best=, x or a value")
+        return _searched(decision.program, decision.x, cost, seed)
+    point = np.asarray(best, dtype=float)
+    if point.ndim == 0:
+        return _Best(None, (-1.0 if decision.sense == "maximize" else 1.0) * float(point))
+    if point.shape != decision.x.shape or not np.isfinite(point).all():
+        raise BadData(f"best is {point.tolist()}; give a point of {len(decision.x)} finite numbers")
+    return _Best(point, cost(point))
+
+
+def _searched(program: Program, x: Array, cost: Callable[[Array], float], seed: int) -> _Best:
+    """The least cost that SLSQP finds over box, rows and learned limits."""
+    if program.n != len(x) or program.cones or program.integral.any():
+        raise BadData("the best is searched under bounds, rows and learned limits only; give best=")
+    from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint, minimize
+
+    limits: list[Any] = [
+        NonlinearConstraint(lambda z, f=part.function: float(f(z)), -np.inf, part.limit)
+        for part in program.learned
+    ]
+    if len(program.rows.lower):
+        rows = program.rows
+        limits.append(LinearConstraint(rows.A.toarray(), rows.lower, rows.upper))
+    centre, half = program.reach
+    low, high = program.finite.lower, program.finite.upper
+    draws = np.random.default_rng(seed).uniform(-1, 1, (STARTS, len(x)))
+    starts = [x, *np.clip(centre + half * draws, low, high)]
+    size = float(np.ptp([cost(start) for start in starts])) or 1.0
+    found = _Best(x, cost(x))
+    for start in starts:
+        ended = minimize(
+            lambda z: cost(np.clip(z, low, high)) / size,
+            start,
+            method="SLSQP",
+            bounds=Bounds(low, high),
+            constraints=limits,
+            options={"maxiter": 200, "ftol": 1e-12},
+        )
+        point = np.clip(ended.x, low, high)
+        if (
+            np.isfinite(point).all()
+            and violation_of(program, point) <= MARGIN
+            and (value := cost(point)) < found.value
+        ):
+            found = _Best(point, value)
+    return found

@@ -1,0 +1,207 @@
+"""Several models for one table: the best on the hold-out, mixtures, slopes as labels, decay."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from laws import assert_convex
+from zoo import MODELS, QUICK, table
+
+import icnn
+from icnn import BadData, Budget
+from icnn.learn.choose import WIDTHS, simplex_least_squares
+from icnn.learn.loss import Split, batched_loss, loss
+from icnn.models import FICNN, PICNN, Additive, GroupMax, HyperICNN, Quadratic, Sum
+
+TINY = Budget(restarts=2, steps=60, every=10, polish=10)
+SHORT = Budget(restarts=2, steps=400, polish=20)
+X, Y = table(2, rows=80)
+SPREAD = np.random.default_rng(7)
+SQUARE_X = SPREAD.uniform(-1, 1, (200, 3))
+SQUARE_Y = np.square(SQUARE_X - 0.3) @ np.array([1.0, 2.0, 3.0]) + SQUARE_X[:, 0]
+
+
+def fit(model, X=X, y=Y, budget=TINY, **options):
+    return icnn.fit(model, X, y, budget=budget, progress=False, **options)
+
+
+def held_out_loss(s):
+    return s.history.validation.min()
+
+
+@torch.no_grad()
+def test_an_additive_model_is_its_formula():
+    model = Additive(3, knots=4).double()
+    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)).double()
+    knot, weight = model.knot.view(3, 4), model.outer().view(3, 4)
+    kinks = (torch.relu(x[:, :, None] - knot) * weight).sum((1, 2))
+    torch.testing.assert_close(model(x), x @ model.slope[0] + kinks + model.offset[0])
+
+
+def test_an_additive_model_learns_kinks_of_columns_that_stand_alone():
+    y = np.abs(SQUARE_X[:, 0] - 0.2) + np.maximum(SQUARE_X[:, 1], -0.4) + 0.5 * SQUARE_X[:, 2]
+    assert fit(Additive(3), SQUARE_X, y, SHORT).score(SQUARE_X, y) > 0.999
+
+
+def test_the_better_of_two_models_is_kept():
+    flat, square = FICNN(3, (2,), "identity"), Quadratic(3)
+    for models in ([flat, square], (square, flat)):
+        s = fit(models, SQUARE_X, SQUARE_Y, SHORT)
+        assert type(s.model) is Quadratic
+        alone = fit(square, SQUARE_X, SQUARE_Y, SHORT)
+        np.testing.assert_array_equal(s.predict(SQUARE_X), alone.predict(SQUARE_X))
+
+
+def test_a_mixture_is_a_weighted_mean_of_convex_models_and_no_worse_on_its_hold_out():
+    models = [FICNN(2, (8,)), Quadratic(2)]
+    mixed = fit(models, combine="mix", budget=QUICK)
+    assert isinstance(mixed.model, Sum)
+    assert sum(mixed.model.weights) == pytest.approx(1)
+    assert min(mixed.model.weights) > 0
+    assert_convex(mixed.at(), 2)
+    np.testing.assert_allclose(mixed.predict(X), mixed.at()(X), rtol=1e-12)
+    decision = icnn.minimize(mixed)
+    assert decision.success
+    assert decision.value <= mixed.predict(X).min() + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_simplex_least_squares_against_every_vertex_and_random_mixtures(seed):
+    rng = np.random.default_rng(seed)
+    A, b, weight = rng.normal(size=(30, 5)), rng.normal(size=30), rng.uniform(0.1, 2, 30)
+    b = b + A @ rng.dirichlet(np.ones(5)) * rng.integers(0, 3)
+    s = simplex_least_squares(A, b, weight)
+    assert s.sum() == pytest.approx(1)
+    assert s.min() >= 0
+    error = lambda s: weight @ np.square(A @ s - b)  # noqa: E731
+    others = [*np.eye(5), *rng.dirichlet(np.full(5, 0.3), 500)]
+    assert all(error(s) <= error(other) * (1 + 1e-6) for other in others)
+
+
+@pytest.mark.parametrize("concave", [False, True])
+def test_auto_is_at_least_as_good_as_its_parts_on_a_quadratic_truth(concave):
+    y = -SQUARE_Y if concave else SQUARE_Y
+    s = fit("auto", SQUARE_X, y, SHORT, concave=concave)
+    rng = np.random.default_rng(1)
+    new = rng.uniform(-0.9, 0.9, (500, 3))
+    truth = np.square(new - 0.3) @ np.array([1.0, 2.0, 3.0]) + new[:, 0]
+    assert s.score(new, -truth if concave else truth) > 0.999
+    assert (icnn.maximize if concave else icnn.minimize)(s).success
+
+
+def test_auto_takes_a_context():
+    rng = np.random.default_rng(0)
+    x, c = rng.uniform(-1, 1, (300, 2)), pd.DataFrame({"wind": rng.uniform(-1, 1, 300)})
+    y = np.square(x[:, 0] - c["wind"].to_numpy()) + np.abs(x[:, 1])
+    s = fit("auto", x, y, SHORT, context=c)
+    assert s.score(x, y, c) > 0.98
+    assert icnn.minimize(s, context={"wind": 0.5}).x[0] == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("model", "context"),
+    [
+        (lambda: FICNN(2, "auto"), None),
+        (lambda: GroupMax(2, "auto"), None),
+        (lambda: PICNN(2, 1, "auto", (4,)), X[:, :1] ** 2),
+        (lambda: HyperICNN(2, 1, "auto", (2,)), X[:, :1] ** 2),
+    ],
+)
+def test_sizes_are_chosen_on_the_hold_out(model, context, tmp_path):
+    s = fit(model(), budget=Budget(restarts=1, steps=30, every=10, polish=0), context=context)
+    assert s.model.config["hidden"] in [list(sizes) for sizes in WIDTHS]
+    icnn.save(s, tmp_path / "s.icnn")
+    again = icnn.load(tmp_path / "s.icnn").predict(X, context)
+    np.testing.assert_array_equal(again, s.predict(X, context))
+
+
+def test_a_mixture_survives_a_file_with_its_weights(tmp_path):
+    s = fit([FICNN(2, (4,)), Quadratic(2)], combine="mix", budget=QUICK)
+    icnn.save(s, tmp_path / "s.icnn")
+    again = icnn.load(tmp_path / "s.icnn")
+    assert again.model.weights == s.model.weights
+    np.testing.assert_array_equal(again.predict(X), s.predict(X))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_loss_of_slopes_is_that_of_finite_differences(name):
+    model = MODELS[name]().double()
+    generator = torch.Generator().manual_seed(3)
+    x, y, w, g = (
+        torch.randn(shape, generator=generator).double() for shape in [(9, 2), (9,), (9,), (9, 2)]
+    )
+    w, g[2, 1], g[5] = w.abs(), torch.nan, torch.nan
+    step = 1e-6 * torch.eye(2).double()
+    with torch.no_grad():
+        slopes = torch.stack([(model(x + h) - model(x - h)) / 2e-6 for h in step], 1)
+        away = torch.where(g.isnan(), 0.0, slopes - g).square().mean(1)
+        expected = (w * ((model(x) - y).square() + away)).sum() / w.sum()
+    torch.testing.assert_close(loss(model, Split(x, y, w, None, g)), expected, rtol=1e-5, atol=0)
+    stacked = {k: torch.stack([v, v]) for k, v in model.named_parameters()}
+    both = batched_loss(model)(stacked, Split(x, y, w, None, g))
+    torch.testing.assert_close(both, expected.repeat(2), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("concave", [False, True])
+def test_slopes_teach_what_few_values_cannot(concave):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (25, 5)) * 100 + 300
+    q = np.arange(1.0, 6.0)
+    sign = -1.0 if concave else 1.0
+    truth = lambda x: sign * np.square((x - 320) / 100) @ q  # noqa: E731
+    slopes = sign * 2 * (x - 320) / 1e4 * q
+    new = rng.uniform(-1, 1, (500, 5)) * 100 + 300
+    plain = fit(FICNN(5, (32,)), x, truth(x), SHORT, concave=concave)
+    taught = fit(FICNN(5, (32,)), x, truth(x), SHORT, concave=concave, gradients=slopes)
+    assert taught.score(new, truth(new)) > 0.9 > plain.score(new, truth(new))
+    some = slopes.copy()
+    some[::2] = np.nan
+    frame = pd.DataFrame(some[:, ::-1], columns=[f"x{j}" for j in range(4, -1, -1)])
+    half = fit(FICNN(5, (32,)), x, truth(x), SHORT, concave=concave, gradients=frame)
+    assert half.score(new, truth(new)) > plain.score(new, truth(new))
+
+
+def test_slopes_of_a_promised_direction_keep_their_sign():
+    x = np.random.default_rng(0).uniform(0, 1, (40, 2))
+    y = np.sqrt(x[:, 0] + 0.1) - np.square(x[:, 1])
+    slopes = np.column_stack([0.5 / np.sqrt(x[:, 0] + 0.1), -2 * x[:, 1]])
+    model = FICNN(2, (16,), monotone=(1, -1))
+    s = fit(model, x, y, SHORT, concave=True, gradients=slopes)
+    assert s.score(x, y) > 0.98
+
+
+def test_decay_shrinks_free_weights_and_leaves_the_rest():
+    sizes = []
+    for decay in (0.0, 10.0):
+        s = fit(FICNN(2, (8,)), budget=Budget(restarts=1, decay=(decay,), steps=200, polish=0))
+        sizes.append(float(s.model.V[0].free.abs().max()))
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: fit("best"), "a list of them or \"auto\", not 'best'"),
+        (lambda: fit([]), "the list of models is empty"),
+        (lambda: fit([FICNN(2), "x"]), "model must be a convex model"),
+        (lambda: fit([FICNN(2), FICNN(3)]), "the model takes 3 columns, but X has 2"),
+        (lambda: fit(FICNN(2), combine="all"), 'combine is "best" or "mix", not \'all\''),
+        (lambda: fit(FICNN(2), gradients=X[:5]), "gradients has shape (5, 2); expected (80, 2)"),
+        (lambda: fit(FICNN(2), gradients=X / 0.0), "row 0 is infinite"),
+        (lambda: fit(FICNN(2), gradients=np.nan * X), "gradients are all NaN"),
+        (lambda: fit(FICNN(2), gradients=pd.DataFrame({"x0": Y})), "gradients has no column 'x1'"),
+        (lambda: Budget(decay=()), "Budget.decay lists numbers of at least 0"),
+        (lambda: Budget(decay=(-1.0,)), "Budget.decay lists numbers of at least 0"),
+        (lambda: Sum(FICNN(2), weights=[0.0]), "a weight ≥ 0 for each of 1 models, not all 0"),
+        (lambda: Sum(FICNN(2), weights=[1.0, 1.0]), "a weight ≥ 0 for each of 1 models"),
+        (lambda: Sum(FICNN(2), weights=[-1.0]), "a weight ≥ 0 for each of 1 models"),
+        (lambda: Sum(FICNN(2, "auto"), Quadratic(2)), "give its sizes in a Sum"),
+        (lambda: FICNN(2, "many"), "lists the units of each layer"),
+        (lambda: Additive(0), "n_inputs must be"),
+        (lambda: Additive(2, 0), "knots must be"),
+    ],
+)
+def test_refusals_say_what_is_wrong(call, words):
+    with np.errstate(divide="ignore"), pytest.raises(BadData) as caught:
+        call()
+    assert words in str(caught.value)

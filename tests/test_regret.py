@@ -1,0 +1,129 @@
+"""regret: its parts add up, and it finds the best of the truth inside the decision's limits."""
+
+import numpy as np
+import pytest
+from scipy.optimize import LinearConstraint
+
+import icnn
+from icnn import BadData
+from icnn.models import Quadratic
+
+BUDGET = icnn.Budget(restarts=1, steps=200, every=50, polish=50)
+CENTRE = np.array([0.4, -0.2])
+
+
+def truth(x):
+    return float(np.square(np.asarray(x) - CENTRE).sum())
+
+
+def surrogate(shift=0.0, concave=False):
+    """A quadratic that errs by its shift."""
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+    y = np.square(X - CENTRE - shift).sum(1)
+    return icnn.fit(
+        Quadratic(2), X, -y if concave else y, concave=concave, budget=BUDGET, progress=False
+    )
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["convex", "concave"])
+def decided(request):
+    concave = request.param
+    f = surrogate(0.3, concave)
+    decision = (icnn.maximize if concave else icnn.minimize)(f)
+    return decision, (lambda x: -truth(x)) if concave else truth
+
+
+def test_the_parts_add_up_and_the_fit_is_to_blame(decided):
+    decision, true = decided
+    found = icnn.regret(decision, true, best=CENTRE)
+    assert found.total == pytest.approx(truth(decision.x), rel=1e-9)
+    assert found.total == pytest.approx(0.18, abs=0.03)
+    assert found.fit + found.minimiser + found.context == pytest.approx(found.total, rel=1e-12)
+    assert 0 <= found.minimiser < 1e-5 < found.fit
+    assert found.context == 0
+    assert found.truth == true(decision.x)
+    np.testing.assert_array_equal(found.best_x, CENTRE)
+
+
+def test_the_best_is_found_where_it_is_not_given(decided):
+    decision, true = decided
+    found = icnn.regret(decision, true)
+    assert found.searched
+    assert found.best == pytest.approx(0, abs=1e-8)
+    given = icnn.regret(decision, true, best=0.0)
+    assert not given.searched
+    assert given.best_x is None
+    assert found.total == pytest.approx(given.total, abs=1e-8)
+
+
+def test_the_search_stays_inside_bounds_rows_and_learned_limits():
+    f, g = surrogate(0.3), surrogate(0.3)
+    decision = icnn.minimize(
+        f,
+        bounds={"x0": (-1.0, 0.9), "x1": (-1.0, 0.9)},
+        constraints=[LinearConstraint([[1.0, 1.0]], -np.inf, 0.0), g <= 0.5],
+    )
+    found = icnn.regret(decision, truth)
+    assert found.best_x.sum() <= 1e-6
+    assert g.predict(found.best_x) <= 0.5 + 1e-5
+    assert found.best == pytest.approx(min_on_grid(g), abs=2e-3)
+    assert found.total >= 0
+
+
+def min_on_grid(g):
+    x = np.stack(np.meshgrid(*[np.linspace(-1, 0.9, 381)] * 2), -1).reshape(-1, 2)
+    inside = (x.sum(1) <= 0) & (g.predict(x) <= 0.5)
+    return np.square(x[inside] - CENTRE).sum(1).min()
+
+
+def test_a_truth_that_changed_is_the_context_s_part():
+    decision = icnn.minimize(surrogate())
+    moved = lambda x: truth(np.asarray(x) - 0.5)  # noqa: E731
+    found = icnn.regret(decision, moved, best=0.0, expected=truth)
+    assert found.total == pytest.approx(0.5, abs=0.02)
+    assert found.context == pytest.approx(found.total, abs=1e-3)
+    assert found.fit + found.minimiser + found.context == pytest.approx(found.total)
+
+
+def test_the_minimiser_s_part_is_the_gap():
+    from dataclasses import replace
+
+    decision = icnn.minimize(surrogate())
+    lazy = replace(decision, gap=0.1)
+    found = icnn.regret(lazy, truth, best=0.0)
+    assert found.minimiser == 0.1
+    assert found.fit == pytest.approx(found.total - 0.1)
+
+
+def test_it_reads_as_a_report():
+    decision = icnn.minimize(surrogate(0.3))
+    told = repr(icnn.regret(decision, truth, best=0.0))
+    for word in ("regret 0.", "the best is 0", "by the fit", "by the minimiser", "by the context"):
+        assert word in told
+    assert "local search" in repr(icnn.regret(decision, truth))
+    shifted = icnn.regret(decision, lambda x: truth(x) - 2.0, best=-2.0)
+    assert shifted.relative == pytest.approx(shifted.total / 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda d: icnn.regret(d, lambda x: np.nan, best=0.0), "not a finite number"),
+        (lambda d: icnn.regret(d, lambda x: x, best=0.0), "not a finite number"),
+        (lambda d: icnn.regret(d, truth, best=[1.0]), "give a point of 2 finite numbers"),
+        (lambda d: icnn.regret(d, truth, best=[1.0, np.nan]), "give a point of 2 finite numbers"),
+        (lambda d: icnn.regret(icnn.prepare(surrogate()).solve(), truth), "give best="),
+    ],
+)
+def test_refusals_say_what_is_wrong(call, words):
+    with pytest.raises(BadData) as caught:
+        call(icnn.minimize(surrogate()))
+    assert words in str(caught.value)
+
+
+def test_a_decision_without_a_point_cannot_be_regretted():
+    f = surrogate()
+    row = LinearConstraint([[1.0, 1.0]], 5.0, np.inf)
+    decision = icnn.minimize(f, constraints=row, throw=False)
+    with pytest.raises(BadData, match="has no point"):
+        icnn.regret(decision, truth)
