@@ -120,6 +120,14 @@ def test_every_model_can_be_chosen(run, folder, model):
     assert isinstance(icnn.load(folder / "one.icnn").model, commands.MODELS[model])
 
 
+def test_a_mixture_can_be_chosen_and_minimised(run, folder):
+    options = ["--target", "cost", "--steps", "60", "--model", "auto", "--out", "mix.icnn"]
+    assert run("fit", "t.csv", "--decisions", "a", *options)[0] == 0
+    code, out, _ = run("minimize", "mix.icnn")
+    assert code == 0
+    assert "The decision is optimal" in out
+
+
 AT = ("--at", "wave=2", "--at", "site=south east", "--at", "calm=False")
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from icnn.atoms import IDENTITY, RELU
 from icnn.learn.model import AbstractConvexModel, positive_int, seeded
-from icnn.learn.weights import NonNegative
+from icnn.learn.weights import NonNegative, fill_normal
 from icnn.network import Layer
 
 SPAN = 2.0  # of the first knots, in standard deviations of a column
@@ -24,7 +24,7 @@ class Additive(AbstractConvexModel):
         n_inputs: columns of x.
         knots: of each column.
         positivity: how w stays non-negative: "softplus", "square", "exp" or "projection".
-        seed: has no effect; the initial values are the same for all.
+        seed: of the initial values; `fit` draws its own.
     """
 
     def __init__(
@@ -47,9 +47,10 @@ class Additive(AbstractConvexModel):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Knots side by side; every column a convex curve with its least value in the middle."""
+        """Knots roughly side by side; every column a convex curve with its least value in the middle."""
         n, count = self.n_inputs, self.config["knots"]
-        self.knot.copy_(torch.linspace(-SPAN, SPAN, count).repeat(n))
+        fill_normal(self.knot, (0.25 * SPAN / count) ** 2, generator)
+        self.knot.add_(torch.linspace(-SPAN, SPAN, count).repeat(n))
         self.outer.fill(torch.full_like(self.outer.raw, 0.5 / count / n**0.5))
         self.slope.fill_(-0.25 / n**0.5)
         self.offset.zero_()
