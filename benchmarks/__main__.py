@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = {
     ("fit", "tables"): "benchmarks.tables",
+    ("fit", "trials"): "benchmarks.trials",
     ("solve", "bundle"): "benchmarks.bundle",
     ("solve", "batch"): "benchmarks.batch",
     ("solve", "crossover"): "benchmarks.crossover",
