@@ -47,7 +47,7 @@ class Additive(AbstractConvexModel):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Knots roughly side by side; every column a convex curve with its least value in the middle."""
+        """Knots roughly side by side; every column a convex curve that is least in the middle."""
         n, count = self.n_inputs, self.config["knots"]
         fill_normal(self.knot, (0.25 * SPAN / count) ** 2, generator)
         self.knot.add_(torch.linspace(-SPAN, SPAN, count).repeat(n))
