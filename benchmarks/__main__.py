@@ -6,3 +6,32 @@ import sys
 BENCHMARKS = {
     ("fit", "tables"): "benchmarks.tables",
     ("fit", "cvxreg"): "benchmarks.convex_regression",
+    ("fit", "trials"): "benchmarks.trials",
+    ("solve", "bundle"): "benchmarks.bundle",
+    ("solve", "batch"): "benchmarks.batch",
+    ("solve", "crossover"): "benchmarks.crossover",
+    ("solve", "torch"): "benchmarks.primal_dual",
+    ("solve", "prepared"): "benchmarks.prepared",
+    ("solve", "overhead"): "benchmarks.overhead",
+    ("solve", "tractability"): "benchmarks.tractability",
+    ("decide", "activations"): "benchmarks.activations",
+    ("decide", "simulators"): "benchmarks.decide_simulators",
+    ("study", "pictures"): "benchmarks.nonneg_study",
+    ("theory", "activations"): "benchmarks.activation_table",
+    ("theory", "expansion"): "benchmarks.expansion",
+    ("theory", "floor"): "benchmarks.relu_floor",
+}
+
+
+def main() -> int:
+    name = tuple(sys.argv[1:3])
+    if name not in BENCHMARKS:
+        for group, which in BENCHMARKS:
+            print(f"python -m benchmarks {group} {which}")
+        return 2
+    importlib.import_module(BENCHMARKS[name]).main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
