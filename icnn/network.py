@@ -101,9 +101,9 @@ class Network:
         arguments: list[Tensor] = []
         z: list[Tensor] = []
         for layer in self.layers:
-            a = _affine(layer.V, x if layer.h is None else layer.h * x) + layer.b
+            a = _plus(layer.b, layer.V, x if layer.h is None else layer.h * x)
             for source, W, *gate in layer.W:
-                a = a + _affine(W, gate[0] * z[source] if gate else z[source])
+                a = _plus(a, W, gate[0] * z[source] if gate else z[source])
             arguments.append(a)
             z.append(layer.atom.value(a))
         return [*arguments, z[-1]]
@@ -200,10 +200,11 @@ def relu_network(V: Sequence[ArrayLike], b: Sequence[ArrayLike], W: Sequence[Arr
     return Network(tuple(Layer(*parts) for parts in zip(atoms, V, b, edges, strict=True)))
 
 
-def _affine(W: Tensor, z: Tensor) -> Tensor:
+def _plus(a: Tensor, W: Tensor, z: Tensor) -> Tensor:
+    """a + W z; a bias goes into the product, one pass over memory less."""
     if W.ndim == 2:
-        return F.linear(z, W)
-    return torch.einsum("...ij,...j->...i", W, z)  # 83 µs against 631 µs for W @ z[..., None]
+        return F.linear(z, W, a) if a.ndim == 1 else a + F.linear(z, W)
+    return a + torch.einsum("...ij,...j->...i", W, z)  # 83 µs against 631 µs for W @ z[..., None]
 
 
 def _tensor(value: Any) -> Tensor:

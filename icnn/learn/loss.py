@@ -49,6 +49,10 @@ def batched_loss(model: AbstractConvexModel) -> Callable[[Weights, Split], Tenso
     """The same for stacked parameters (restarts, ...) of models like this one: (restarts,)."""
 
     def losses(params: Weights, data: Split) -> Tensor:
+        if len(next(iter(params.values()))) == 1:  # vmap would cost half a step for nothing
+            return _error(model, {name: part.squeeze(0) for name, part in params.items()}, data)[
+                None
+            ]
         return torch.vmap(lambda one: _error(model, one, data))(params)
 
     return losses
@@ -56,11 +60,11 @@ def batched_loss(model: AbstractConvexModel) -> Callable[[Weights, Split], Tenso
 
 def _error(model: AbstractConvexModel, params: Weights, data: Split) -> Tensor:
     if data.g is None:
-        error = functional_call(model, params, (data.x, data.c)) - data.y
+        error = functional_call(model, params, (data.x, data.c), tie_weights=False) - data.y
         return _mean(error.square(), data)
 
     def total(x: Tensor) -> tuple[Tensor, Tensor]:
-        f = functional_call(model, params, (x, data.c))
+        f = functional_call(model, params, (x, data.c), tie_weights=False)
         return f.sum(), f
 
     slopes, (_, f) = grad_and_value(total, has_aux=True)(data.x)

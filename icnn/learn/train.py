@@ -102,7 +102,7 @@ def adam(
     params, _ = stack_module_state(list(models))
     losses, floors = batched_loss(models[0]), floors_of(models[0])
     decay = torch.tensor([budget.decay[k % len(budget.decay)] for k in range(len(models))])
-    optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate)
+    optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate, fused=True)
     best, trace = _Best(params, len(models)), Trace([])
     generator = seeded(seed)
     shown = bar("fit", budget.steps, progress)
