@@ -24,12 +24,14 @@ from icnn.atoms import (
 )
 from icnn.decide.batch import Batch
 from icnn.decide.kernel import ATOMS, Case, Net, Places
+from icnn.decide.kernel.packing import ints, packed, starts_of
 from icnn.decide.kernel.pricing import Pricing
 from icnn.decide.program import Line, Program
 from icnn.decide.sets import Box
 
 Array = NDArray[np.float64]
 NOTHING = np.empty(0)
+SMALL = 2**12  # numbers: a smaller matrix stays in the nearest cache as it is
 # the kernel's name of an atom and its parameter
 KINDS: dict[type[AbstractAtom], Callable[[Any], tuple[str, float]]] = {
     PiecewiseLinear: lambda atom: ("PIECES", 0.0),
@@ -65,7 +67,10 @@ class Flat:
     @property
     def heavy(self) -> bool:
         """Whether a call of the oracle costs more than a projection in x (measured crossover)."""
-        return self.net.V.size + self.net.W.size >= 150 * self.batch.n**2
+        weights = sum(
+            line.V.size + sum(W.size for _, W in line.W) for line in self.batch.lines[:-1]
+        )
+        return weights >= 150 * self.batch.n**2
 
     @cached_property
     def scale(self) -> Array:
@@ -226,21 +231,26 @@ def net_of(hidden: Sequence[Line]) -> Net:
     pieces = [_pieces(line.atom) for line in hidden]
     edges = [(source, W) for line in hidden for source, W in line.W]
     V = [line.V if line.V.any() else np.empty((0, 0)) for line in hidden]
-    starts = _starts([v.size for v in V])
+    single = [W.size > SMALL and bool((W.astype(np.float32) == W).all()) for _, W in edges]
+    doubles = [
+        np.empty((0, 0)) if small else W for small, (_, W) in zip(single, edges, strict=True)
+    ]
+    singles = [
+        W if small else np.empty((0, 0)) for small, (_, W) in zip(single, edges, strict=True)
+    ]
     return Net(
-        _starts([line.V.shape[0] for line in hidden]),
-        _starts([line.units for line in hidden]),
-        _ints([ATOMS.index(name) for name, _ in kinds]),
+        starts_of([line.V.shape[0] for line in hidden]),
+        starts_of([line.units for line in hidden]),
+        ints([ATOMS.index(name) for name, _ in kinds]),
         np.array([parameter for _, parameter in kinds]),
-        _starts([len(p) for p in pieces]),
+        starts_of([len(p) for p in pieces]),
         np.concatenate([np.empty((0, 2)), *pieces]),
-        np.concatenate([NOTHING, *(v.T.ravel() for v in V)]),
-        _ints([start if v.size else -1 for start, v in zip(starts, V, strict=False)]),
-        _starts([len(line.W) for line in hidden]),
-        _ints([source for source, _ in edges]),
-        np.concatenate([NOTHING, *(W.T.ravel() for _, W in edges)]),
-        _starts([W.size for _, W in edges])[:-1],
-        _starts([W.shape[1] for _, W in edges]),
+        *packed(V, np.float64),
+        starts_of([len(line.W) for line in hidden]),
+        ints([source for source, _ in edges]),
+        *packed(doubles, np.float64),
+        *packed(singles, np.float32),
+        starts_of([W.shape[1] for _, W in edges]),
     )
 
 
@@ -271,11 +281,3 @@ def _sides(batch: Batch, reach: Array) -> Sides:
     size = np.abs(A * half).max(1, initial=0.0)
     size = np.where(size > 0, size, 1.0)
     return Sides(sign[:, None] * A / size[:, None], row, sign, size)
-
-
-def _starts(sizes: Sequence[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-
-def _ints(values: Sequence[int]) -> NDArray[np.int64]:
-    return np.array(values, dtype=np.int64)

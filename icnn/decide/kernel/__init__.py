@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
-VERSION = 4  # of bundle.c
+VERSION = 5  # of bundle.c
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
 
@@ -36,7 +36,9 @@ class Net(NamedTuple):
     edge: Ints  # (layers + 1,) where the edges of a layer start
     source: Ints  # (edges,)
     W: Array
-    w: Ints  # (edges,) where W starts
+    w: Ints  # (edges,) where W starts, −1 where it is in S
+    S: NDArray[np.float32]  # the matrices that lose nothing in single precision
+    s: Ints  # (edges,) where S starts, −1 where it is in W
     gate: Ints  # (edges + 1,) where the gates of an edge start
 
 
@@ -167,8 +169,8 @@ class Searcher:
     def __init__(self, net: Net, A: Array, capacity: int) -> None:
         rows, n = A.shape
         self._net, self._n, self._A = net, n, np.ascontiguousarray(A, dtype=np.float64)
-        pointers = map(address, net)
-        self._struct = _Net(n, len(net.atom), *pointers)
+        arrays: tuple[NDArray[Any], ...] = net
+        self._struct = _Net(n, len(net.atom), *map(address, arrays))
         self._c_net = byref(self._struct)
         self.net_address = addressof(self._struct)
         lib = library()

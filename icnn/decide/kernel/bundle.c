@@ -18,7 +18,7 @@ typedef struct {
 } Found;
 
 /* Raised with every change of a structure or a signature, here and in __init__.py. */
-EXPORT int64_t icnn_version(void) { return 4; }
+EXPORT int64_t icnn_version(void) { return 5; }
 
 EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     return room_new(net, A, rows, capacity);
@@ -40,7 +40,7 @@ EXPORT CLONES int64_t icnn_judge(const Net *net, const Places *places, int64_t B
         Place place = place_of(places, k);
         a->value[k] = evaluate(net, &place, &judge.work, a->x + k * n) +
                       a->constant[k * a->constant_stride];
-        a->bound[k] = bound_of(net, &place, a, k, judge.room, a->slope + k * n);
+        a->bound[k] = bound_of(net, &place, a, k, &judge, a->slope + k * n);
     }
     free(judge.room);
     return 1;

@@ -42,11 +42,32 @@ INLINE void through(const double *M, int64_t m, int64_t n, const double *h, cons
     }
 }
 
+/* Memory of a judge; what follows it may be used for other things. */
+typedef struct {
+    double *room;
+    Work work;
+} Judge;
+
+static Judge judge_with(const Net *net, int64_t more, double **rest) {
+    int64_t n = net->n, R = net->rows[net->layers], U = net->units[net->layers];
+    int64_t own = n + 3 * R + 2 * U, size = work_size(net);
+    Judge judge = {malloc((size_t)(own + size + more) * 8), {0}};
+    if (!judge.room) return judge;
+    work_in(&judge.work, net, judge.room + own);
+    *rest = judge.room + own + size;
+    return judge;
+}
+
+static Judge judge_new(const Net *net) {
+    double *rest;
+    return judge_with(net, 0, &rest);
+}
+
 /* An affine minorant r.x + c of f (without its bias): c and its error; memory for 2 units, 3 rows
    comes with `room`. */
-INLINE long double minorant(const Net *net, const Place *place, const double *u_given,
-                            double scale, double g, double *room, double *restrict r,
-                            double *restrict error, double *error_c) {
+INLINE long double minorant(const Net *net, const Place *place, const Work *work,
+                            const double *u_given, double scale, double g, double *room,
+                            double *restrict r, double *restrict error, double *error_c) {
     int64_t n = net->n, R = net->rows[net->layers], U = net->units[net->layers];
     double *lam = room, *slack = lam + U, *u = slack + U, *spill = u + R, *weight = spill + R;
     long double c = 0, size = 0;
@@ -84,14 +105,16 @@ INLINE long double minorant(const Net *net, const Place *place, const double *u_
         for (int64_t e = net->edge[k]; e < net->edge[k + 1]; e++) {
             int64_t source = net->units[net->source[e]];
             int64_t units = net->units[net->source[e] + 1] - source;
-            const double *W = net->W + net->w[e], *gate = place->gates + net->gate[e];
-            for (int64_t j = 0; j < units; j++, W += m) {
-                double total = 0, more = 0;
-                for (int64_t i = 0; i < m; i++) total += u[i] * W[i];
-                for (int64_t i = 0; spills && i < m; i++) more += spill[i] * W[i];
-                lam[source + j] += gate[j] * total;
-                slack[source + j] += gate[j] * more;
-            }
+            const double *gate = place->gates + net->gate[e];
+            int single = net->s[e] >= 0;
+            for (int64_t j = 0; j < units; j++)
+                work->column[j] = single ? (const void *)(net->S + net->s[e] + j * m)
+                                         : net->W + net->w[e] + j * m;
+            dot_columns(work, single ? 0 : units, units, m, u);
+            for (int64_t j = 0; j < units; j++) lam[source + j] += gate[j] * work->factor[j];
+            if (!spills) continue;
+            dot_columns(work, single ? 0 : units, units, m, spill);
+            for (int64_t j = 0; j < units; j++) slack[source + j] += gate[j] * work->factor[j];
         }
     }
     *error_c = loss + (double)(2 * (long double)(R + 1) * LDBL_EPSILON * size);
@@ -99,15 +122,15 @@ INLINE long double minorant(const Net *net, const Place *place, const double *u_
 }
 
 /* The bound of one case, and the slope of the minorant that gives it. */
-INLINE double bound_of(const Net *net, const Place *place, const Case *a, int64_t k, double *room,
-                       double *restrict r) {
+INLINE double bound_of(const Net *net, const Place *place, const Case *a, int64_t k,
+                       const Judge *judge, double *restrict r) {
     int64_t n = net->n, R = net->rows[net->layers], m = a->m;
     double terms = 24 + (double)(R + net->units[net->layers] + n + m + 3 * net->layers);
-    double g = gamma_of(terms), *error = room, error_c, worst = 0;
+    double g = gamma_of(terms), *room = judge->room, *error = room, error_c, worst = 0;
     const double *low = a->low + k * a->end_stride, *high = a->high + k * a->end_stride;
     const double *size = a->size + k * a->size_stride;
     for (int64_t j = 0; j < n; j++) r[j] = place->c[j], error[j] = g * size[j];
-    long double c = minorant(net, place, a->u + k * R, a->scale[k * a->scale_stride], g,
+    long double c = minorant(net, place, &judge->work, a->u + k * R, a->scale[k * a->scale_stride], g,
                              room + n, r, error, &error_c);
     long double sum = c, sizes = fabsl(c);
     for (int64_t i = 0; i < m; i++) {
@@ -136,29 +159,6 @@ INLINE double bound_of(const Net *net, const Place *place, const Case *a, int64_
     slip = slip * (1 + 1e-9) + 4 * ROUNDOFF * (fabs(constant) + fabs(total));
     double bound = constant + total - slip;
     return bound == bound ? bound : -INFINITY;
-}
-
-/* Memory of a judge; what follows it may be used for other things. */
-typedef struct {
-    double *room;
-    Work work;
-} Judge;
-
-static Judge judge_with(const Net *net, int64_t more, double **rest) {
-    int64_t n = net->n, R = net->rows[net->layers], U = net->units[net->layers];
-    int64_t wide = n > U ? n : U;
-    double *room = malloc((size_t)(2 * n + 5 * R + 3 * U + 2 * wide + 8 + more) * 8);
-    if (!room) return (Judge){0};
-    double *d = room + n + 2 * U + 3 * R;
-    Work work = {d, d + R, d + 2 * R, d + 2 * R + U, d + 2 * R + U + wide,
-                 (int32_t *)(d + 2 * R + U + wide + n)};
-    *rest = d + 2 * R + U + 2 * wide + n;
-    return (Judge){room, work};
-}
-
-static Judge judge_new(const Net *net) {
-    double *rest;
-    return judge_with(net, 0, &rest);
 }
 
 #endif

@@ -25,7 +25,7 @@ INLINE double misses(const Model *model, const Nearest *near, const double *x, d
         double total = p < 0 ? -1 : -model->D[p] - (p >= model->rows ? level : 0);
         for (int64_t j = 0; j < n; j++) total += normal[j] * x[j];
         near->t[k] = total;
-        largest = fmax(largest, fabs(total));
+        largest = most(largest, fabs(total));
     }
     return largest;
 }
@@ -129,14 +129,14 @@ INLINE int include(const Model *model, Nearest *near, int64_t p, double miss, do
             if (near->r[k] > 1e-12 && near->u[k] / near->r[k] < step)
                 step = near->u[k] / near->r[k], at = k;
         int blocked = !(rest > 1e-11 * size) || near->count >= n;
-        double full = blocked ? INFINITY : miss / rest, taken = fmin(step, full);
+        double full = blocked ? INFINITY : miss / rest, taken = least(step, full);
         if (!(taken < 1e299)) return 0;
         if (!blocked) {
             for (int64_t j = 0; j < n; j++) x[j] -= taken * near->z[j];
             miss -= taken * rest;
         }
         for (int64_t k = 0; k < near->count; k++)
-            near->u[k] = fmax(near->u[k] - taken * near->r[k], 0);
+            near->u[k] = most(near->u[k] - taken * near->r[k], 0);
         mine += taken;
         if (full <= step) {
             append(model, near, p, mine, rest);

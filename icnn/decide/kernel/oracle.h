@@ -4,6 +4,11 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -23,7 +28,9 @@ typedef struct {
     const int64_t *edge;      /* (layers + 1) where the edges of a layer start */
     const int64_t *source;    /* (edges) */
     const double *W;
-    const int64_t *w;         /* (edges) where W starts */
+    const int64_t *w;         /* (edges) where W starts, -1 where it is in S */
+    const float *S;           /* matrices W that lose nothing in single precision */
+    const int64_t *s;         /* (edges) where S starts, -1 where it is in W */
     const int64_t *gate;      /* (edges) where the gates of an edge start */
 } Net;
 
@@ -40,50 +47,74 @@ typedef struct {
 typedef struct {
     double *a, *slope;   /* (rows) */
     double *z, *weight;  /* (units) */
-    double *xs;          /* (n) */
-    int32_t *at;         /* (max(n, units)) */
+    double *factor;      /* (n + units) of each column in turn, or what came out for it */
+    const void **column; /* (n + units) of doubles, then of floats */
+    int32_t *at;         /* (units) those of each layer that are active */
+    int64_t *count;      /* (layers) how many */
 } Work;
 
-INLINE void add_columns(const double *M, int64_t m, const double *z, const int32_t *at,
-                        int64_t count, double *restrict y) {
-    int64_t k = 0;
-    for (; k + 4 <= count; k += 4) {
-        const double *P = M + at[k] * m, *Q = M + at[k + 1] * m;
-        const double *R = M + at[k + 2] * m, *S = M + at[k + 3] * m;
-        double p = z[at[k]], q = z[at[k + 1]], r = z[at[k + 2]], s = z[at[k + 3]];
-        for (int64_t i = 0; i < m; i++) y[i] += (p * P[i] + q * Q[i]) + (r * R[i] + s * S[i]);
-    }
-    for (; k < count; k++) {
-        const double *P = M + at[k] * m;
-        double p = z[at[k]];
-        for (int64_t i = 0; i < m; i++) y[i] += p * P[i];
-    }
+#if defined(__x86_64__) && defined(__GNUC__)
+#define FAST (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#else
+#define FAST 0
+#endif
+
+static int fast; /* whether the processor has vectors of four doubles */
+
+static int64_t work_size(const Net *net) {
+    int64_t R = net->rows[net->layers], U = net->units[net->layers];
+    return 2 * R + 2 * U + 2 * (net->n + U) + U + net->layers;
 }
 
-INLINE void dot_columns(const double *M, int64_t m, const double *u, const int32_t *at,
-                        int64_t count, double *restrict out) {
-    int64_t k = 0;
-    for (; k + 4 <= count; k += 4) {
-        const double *P = M + at[k] * m, *Q = M + at[k + 1] * m;
-        const double *R = M + at[k + 2] * m, *S = M + at[k + 3] * m;
-        double p = 0, q = 0, r = 0, s = 0;
-        for (int64_t i = 0; i < m; i++) {
-            p += u[i] * P[i];
-            q += u[i] * Q[i];
-            r += u[i] * R[i];
-            s += u[i] * S[i];
-        }
-        out[at[k]] += p;
-        out[at[k + 1]] += q;
-        out[at[k + 2]] += r;
-        out[at[k + 3]] += s;
-    }
-    for (; k < count; k++) {
-        const double *P = M + at[k] * m;
-        double p = 0;
-        for (int64_t i = 0; i < m; i++) p += u[i] * P[i];
-        out[at[k]] += p;
-    }
+/* The arrays of one evaluation in so many doubles. */
+static void work_in(Work *work, const Net *net, double *d) {
+    int64_t R = net->rows[net->layers], U = net->units[net->layers];
+    fast = FAST;
+    work->a = d, d += R;
+    work->slope = d, d += R;
+    work->z = d, d += U;
+    work->weight = d, d += U;
+    work->factor = d, d += net->n + U;
+    work->column = (const void **)d, d += net->n + U;
+    work->count = (int64_t *)d, d += net->layers;
+    work->at = (int32_t *)d;
+}
+
+#define VERSION(name) name##_plain
+#define TARGET
+#define WIDTH 4
+#define WIDEN(p) ((Vector_plain){(p)[0], (p)[1], (p)[2], (p)[3]})
+#include "columns.h"
+#undef VERSION
+#undef TARGET
+#undef WIDTH
+#undef WIDEN
+#if defined(__x86_64__) && defined(__GNUC__)
+#define VERSION(name) name##_avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define WIDTH 4
+#define WIDEN(p) ((Vector_avx2)_mm256_cvtps_pd(_mm_loadu_ps(p)))
+#include "columns.h"
+#undef VERSION
+#undef TARGET
+#undef WIDTH
+#undef WIDEN
+#define CHOICE(name) (fast ? name##_avx2 : name##_plain)
+#else
+#define CHOICE(name) name##_plain
+#endif
+
+/* y (m) += the columns times their factors, the first of doubles */
+INLINE void add_columns(const Work *work, int64_t doubles, int64_t count, int64_t m, double *y) {
+    CHOICE(add)(work, 0, doubles, m, y, 0);
+    if (count > doubles) CHOICE(add)(work, doubles, count, m, y, 1);
+}
+
+/* factor[k] = column[k] . u (m) */
+INLINE void dot_columns(const Work *work, int64_t doubles, int64_t count, int64_t m,
+                        const double *u) {
+    CHOICE(dot)(work, 0, doubles, m, u, 0);
+    if (count > doubles) CHOICE(dot)(work, doubles, count, m, u, 1);
 }
 
 /* Atoms of several rows a unit. */
@@ -155,30 +186,86 @@ INLINE void atom(const Net *net, int64_t k, const double *restrict a, double *re
     }
 }
 
+/* Which units of a layer count for those above: the ones that are not flat at zero. */
+INLINE void list_active(const Net *net, const Work *work, int64_t k) {
+    int64_t first = net->units[k], units = net->units[k + 1] - first, count = 0, read = 0;
+    int64_t several = net->rows[k + 1] - net->rows[k] > units;
+    const double *z = work->z + first, *slope = work->slope + net->rows[k];
+    int32_t *at = work->at + first;
+    for (int64_t e = net->edge[k + 1]; e < net->edge[net->layers]; e++) read |= net->source[e] == k;
+    for (int64_t j = 0; j < units && read; j++) { /* without a branch, which nothing foresees */
+        at[count] = (int32_t)j;
+        count += (slope[several ? 0 : j] != 0) | (z[j] != 0) | several;
+    }
+    work->count[k] = count;
+}
+
+/* The columns of layer k that count: those of V, if it has one, then of each W, doubles before
+   floats; how many doubles and how many in all. */
+INLINE void list_columns(const Net *net, const Work *work, int64_t k, int64_t *doubles,
+                         int64_t *all) {
+    int64_t m = net->rows[k + 1] - net->rows[k], count = 0;
+    if (net->v[k] >= 0)
+        for (; count < net->n; count++) work->column[count] = net->V + net->v[k] + count * m;
+    for (int single = 0; single < 2; single++) {
+        for (int64_t e = net->edge[k]; e < net->edge[k + 1]; e++) {
+            const int32_t *at = work->at + net->units[net->source[e]];
+            int64_t active = (net->s[e] >= 0) == single ? work->count[net->source[e]] : 0;
+            for (int64_t i = 0; i < active; i++)
+                work->column[count++] = single ? (const void *)(net->S + net->s[e] + at[i] * m)
+                                               : net->W + net->w[e] + at[i] * m;
+        }
+        if (!single) *doubles = count;
+    }
+    *all = count;
+}
+
+/* The factors of the columns of layer k: x, then the units that count. */
+INLINE void list_factors(const Net *net, const Place *place, const Work *work, int64_t k,
+                         const double *x) {
+    const double *h = place->h + k * net->n;
+    double *factor = work->factor;
+    if (net->v[k] >= 0)
+        for (int64_t j = 0; j < net->n; j++) *factor++ = h[j] * x[j];
+    for (int single = 0; single < 2; single++)
+        for (int64_t e = net->edge[k]; e < net->edge[k + 1]; e++) {
+            int64_t s = net->source[e], first = net->units[s];
+            const double *g = place->gates + net->gate[e], *z = work->z + first;
+            const int32_t *at = work->at + first;
+            int64_t active = (net->s[e] >= 0) == single ? work->count[s] : 0;
+            for (int64_t i = 0; i < active; i++) *factor++ = z[at[i]] * g[at[i]];
+        }
+}
+
+/* What came out for each column of layer k goes to g (n) and to the weights of the units below. */
+INLINE void hand_down(const Net *net, const Place *place, const Work *work, int64_t k,
+                      double *restrict g) {
+    const double *h = place->h + k * net->n, *out = work->factor;
+    if (net->v[k] >= 0)
+        for (int64_t j = 0; j < net->n; j++) g[j] += h[j] * *out++;
+    for (int single = 0; single < 2; single++)
+        for (int64_t e = net->edge[k]; e < net->edge[k + 1]; e++) {
+            int64_t s = net->source[e], first = net->units[s];
+            const double *gates = place->gates + net->gate[e];
+            const int32_t *at = work->at + first;
+            int64_t active = (net->s[e] >= 0) == single ? work->count[s] : 0;
+            for (int64_t i = 0; i < active; i++)
+                work->weight[first + at[i]] += gates[at[i]] * *out++;
+        }
+}
+
 /* The value at x (n), leaving the slopes for backward(). */
 INLINE double evaluate(const Net *net, const Place *place, const Work *work, const double *x) {
-    int64_t n = net->n, all = net->units[net->layers];
+    int64_t n = net->n, all = net->units[net->layers], doubles, count;
     for (int64_t k = 0; k < net->layers; k++) {
         int64_t m = net->rows[k + 1] - net->rows[k];
-        double *restrict a = work->a + net->rows[k];
-        const double *b = place->b + net->rows[k], *h = place->h + k * n;
-        for (int64_t i = 0; i < m; i++) a[i] = b[i];
-        if (net->v[k] >= 0) {
-            for (int64_t j = 0; j < n; j++) work->xs[j] = h[j] * x[j], work->at[j] = (int32_t)j;
-            add_columns(net->V + net->v[k], m, work->xs, work->at, n, a);
-        }
-        for (int64_t e = net->edge[k]; e < net->edge[k + 1]; e++) {
-            int64_t first = net->units[net->source[e]], last = net->units[net->source[e] + 1];
-            const double *g = place->gates + net->gate[e], *z = work->z + first;
-            int64_t count = 0;
-            for (int64_t j = 0; j < last - first; j++) {
-                work->weight[j] = z[j] * g[j];
-                work->at[count] = (int32_t)j;
-                count += work->weight[j] != 0;
-            }
-            add_columns(net->W + net->w[e], m, work->weight, work->at, count, a);
-        }
+        double *a = work->a + net->rows[k];
+        list_columns(net, work, k, &doubles, &count);
+        list_factors(net, place, work, k, x);
+        memcpy(a, place->b + net->rows[k], (size_t)m * 8);
+        add_columns(work, doubles, count, m, a);
         atom(net, k, a, work->z + net->units[k], work->slope + net->rows[k]);
+        list_active(net, work, k);
     }
     double value = 0;
     for (int64_t j = 0; j < n; j++) value += place->c[j] * x[j];
@@ -188,36 +275,20 @@ INLINE double evaluate(const Net *net, const Place *place, const Work *work, con
 
 /* A subgradient g (n) at the point last evaluated. */
 INLINE void backward(const Net *net, const Place *place, const Work *work, double *restrict g) {
-    int64_t n = net->n, all = net->units[net->layers];
-    for (int64_t j = 0; j < n; j++) g[j] = place->c[j];
-    for (int64_t i = 0; i < all; i++) work->weight[i] = place->e[i];
+    int64_t doubles, count;
+    memcpy(g, place->c, (size_t)net->n * 8);
+    memcpy(work->weight, place->e, (size_t)net->units[net->layers] * 8);
     for (int64_t k = net->layers - 1; k >= 0; k--) {
         int64_t m = net->rows[k + 1] - net->rows[k], units = net->units[k + 1] - net->units[k];
         double *restrict u = work->slope + net->rows[k];
-        const double *weight = work->weight + net->units[k], *h = place->h + k * n;
+        const double *weight = work->weight + net->units[k];
         if (m == units)
             for (int64_t i = 0; i < m; i++) u[i] *= weight[i];
         else
             for (int64_t i = 0; i < m; i++) u[i] *= weight[i / (m / units)];
-        if (net->v[k] >= 0) {
-            for (int64_t j = 0; j < n; j++) work->xs[j] = 0, work->at[j] = (int32_t)j;
-            dot_columns(net->V + net->v[k], m, u, work->at, n, work->xs);
-            for (int64_t j = 0; j < n; j++) g[j] += h[j] * work->xs[j];
-        }
-        for (int64_t e = net->edge[k]; e < net->edge[k + 1]; e++) {
-            int64_t s = net->source[e], first = net->units[s], size = net->units[s + 1] - first;
-            int64_t several = net->rows[s + 1] - net->rows[s] > size, count = 0;
-            const double *gates = place->gates + net->gate[e];
-            const double *slope = work->slope + net->rows[s];
-            double *out = work->z + first; /* the values are not needed any more */
-            for (int64_t j = 0; j < size; j++) {
-                out[j] = 0;
-                work->at[count] = (int32_t)j;
-                count += several || slope[j] != 0;
-            }
-            dot_columns(net->W + net->w[e], m, u, work->at, count, out);
-            for (int64_t j = 0; j < size; j++) work->weight[first + j] += gates[j] * out[j];
-        }
+        list_columns(net, work, k, &doubles, &count);
+        dot_columns(work, doubles, count, m, u);
+        hand_down(net, place, work, k, g);
     }
 }
 

@@ -129,7 +129,7 @@ INLINE void priced(const Pricing *p, const double *price, const Options *options
     Case judged = *p->judged;
     judged.u = s->u, judged.y = rows, judged.size = s->size;
     out->value[i] = evaluate(p->net, &own, &s->judge.work, x) + judged.constant[0];
-    out->bound[i] = bound_of(p->net, &own, &judged, 0, s->judge.room, slope);
+    out->bound[i] = bound_of(p->net, &own, &judged, 0, &s->judge, slope);
     out->violation[i] = violation_of(p, x);
     out->scale[i] = range_of(p, price, out->value[i]);
     end_multipliers(p, x, slope, out->lower + i * n, out->upper + i * n);

@@ -23,31 +23,33 @@ typedef struct {
 
 /* Memory for so many constraints in all, the first of them the rows A of the set. */
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
-    int64_t n = net->n, m = n + 1, R = net->rows[net->layers], U = net->units[net->layers];
-    int64_t wide = n > U ? n : U;
-    int64_t doubles = capacity * (n + 1 + R) + 2 * m * m + 4 * m + n * m + m * m + 2 * m + n + m +
-                      2 * R + U + wide + n + 4 * n +
-                      rows * n;
-    int64_t ints = 2 * m + capacity + wide;
+    int64_t n = net->n, m = n + 1, R = net->rows[net->layers];
+    int64_t wide = (m + 3) / 4 * 4, line = (capacity + 3) / 4 * 4;
+    int64_t doubles = capacity * (n + R) + line * (n + 2) + n + 2 * m * wide + 4 * wide + n * m + m * m + 2 * m + n + m +
+                      4 * n + rows * n + work_size(net);
+    int64_t ints = 2 * m + capacity;
     Room *room = calloc(1, sizeof *room);
     char *memory = calloc((size_t)(doubles + ints), 8);
     if (!room || !memory) return free(room), free(memory), NULL;
     double *d = room->memory = memory;
-#define TAKE(field, size) (room->field = d, d += (size))
-    TAKE(model.G, capacity * n), TAKE(model.D, capacity), TAKE(U, capacity * R);
-    TAKE(master.inverse, m * m), TAKE(master.square, m * m);
-    TAKE(master.x, m), TAKE(master.y, m), TAKE(master.w, m), TAKE(master.side, m);
+#define TAKE(field, size) (room->field = (void *)d, d += (size))
+    TAKE(model.G, capacity * n), TAKE(model.T, line * n), TAKE(model.D, line);
+    TAKE(model.over, line), TAKE(model.column, n), TAKE(U, capacity * R);
+    TAKE(master.inverse, m * wide), TAKE(master.square, m * wide);
+    TAKE(master.x, wide), TAKE(master.y, wide), TAKE(master.w, wide), TAKE(master.side, wide);
     TAKE(near.N, n * m), TAKE(near.H, m * m), TAKE(near.u, m), TAKE(near.r, m);
     TAKE(near.z, n), TAKE(near.t, m);
-    TAKE(work.a, R), TAKE(work.slope, R), TAKE(work.z, U), TAKE(work.weight, wide);
-    TAKE(work.xs, n), TAKE(x, n), TAKE(best, n), TAKE(g, n), TAKE(price, n), TAKE(A, rows * n);
+    TAKE(x, n), TAKE(best, n), TAKE(g, n), TAKE(price, n), TAKE(A, rows * n);
 #undef TAKE
+    work_in(&room->work, net, d);
     int64_t *i = (int64_t *)(memory + 8 * doubles);
     room->master.active = i, i += m;
     room->near.active = i, i += m;
     room->used = i, i += capacity;
-    room->work.at = (int32_t *)i;
     room->model.n = n;
+    room->model.line = line;
+    for (int64_t j = 0; j < n; j++) room->model.column[j] = room->model.T + j * line;
+    room->master.wide = wide;
     room->model.rows = room->model.count = rows;
     room->model.capacity = capacity;
     if (rows) memcpy(room->A, A, (size_t)(rows * n) * 8);
@@ -61,6 +63,7 @@ static void copy_cut(Room *room, int64_t to, int64_t from, int64_t R) {
     memcpy(room->U + to * R, room->U + from * R, (size_t)R * 8);
     room->model.D[to] = room->model.D[from];
     room->used[to] = room->used[from];
+    spread_out(&room->model, to);
 }
 
 static int later(const void *a, const void *b) {

@@ -31,6 +31,7 @@ INLINE void add_cut(Room *room, double value, int64_t R) {
     double side = -value;
     for (int64_t j = 0; j < n; j++) side += room->g[j] * room->x[j];
     memcpy(model->G + p * n, room->g, (size_t)n * 8);
+    spread_out(model, p);
     memcpy(room->U + p * R, room->work.slope, (size_t)R * 8);
     model->D[p] = side;
     room->used[p] = room->clock;
@@ -39,11 +40,8 @@ INLINE void add_cut(Room *room, double value, int64_t R) {
 /* The largest cut at x. */
 INLINE double predicted(const Model *model, const double *x) {
     double top = -INFINITY;
-    for (int64_t i = model->rows; i < model->count; i++) {
-        double value = -model->D[i];
-        for (int64_t j = 0; j < model->n; j++) value += model->G[i * model->n + j] * x[j];
-        top = fmax(top, value);
-    }
+    scan(model, x);
+    for (int64_t i = model->rows; i < model->count; i++) top = most(top, model->over[i]);
     return top;
 }
 
@@ -63,14 +61,14 @@ INLINE void next_point(Room *room, const Options *options, double best, int vert
     int64_t n = room->model.n, found = 0;
     if (!vertex && best < INFINITY && options->level > 0) {
         double gap = best - v[n], level = v[n] + options->level * gap;
-        double miss = fmax(1e-3 * options->level * gap, 1e-15 * fmax(1, fabs(best)));
+        double miss = most(1e-3 * options->level * gap, 1e-15 * most(1, fabs(best)));
         found = project(&room->model, &room->near, room->best, level, x, miss);
     } else if (!vertex && best < INFINITY) {
         for (int64_t j = 0; j < n; j++)
             x[j] = room->best[j] + options->step * (v[j] - room->best[j]);
         found = 1;
     }
-    for (int64_t j = 0; j < n; j++) x[j] = fmin(fmax(found ? x[j] : v[j], -1), 1);
+    for (int64_t j = 0; j < n; j++) x[j] = least(most(found ? x[j] : v[j], -1), 1);
 }
 
 /* Multipliers u (rows of the net) and y (rows of the set) behind the master's bound. */
@@ -126,12 +124,12 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
             memcpy(room->best, room->x, (size_t)n * 8);
         }
         if (fresh) start(model, master);
-        int64_t pivots = resolve(model, master, 1e-13 * fmax(1, fabs(value)));
+        int64_t pivots = resolve(model, master, 1e-13 * most(1, fabs(value)));
         if (pivots < 0) {
             result.outcome = pivots == EMPTY ? INFEASIBLE : STALLED;
             return result;
         }
-        result.bound = fmax(result.bound, master->x[n]);
+        result.bound = most(result.bound, master->x[n]);
         for (int64_t i = 0; i <= n; i++)
             if (master->active[i] >= 0) room->used[master->active[i]] = room->clock;
         double gap = result.value - result.bound;
@@ -158,7 +156,8 @@ typedef struct {
 /* A kept cut of f, g.x - D, is one of f + price.x again when the price moves. */
 static void move_price(Model *model, const double *from, const double *to) {
     for (int64_t i = model->rows; i < model->count; i++)
-        for (int64_t j = 0; j < model->n; j++) model->G[i * model->n + j] += to[j] - from[j];
+        for (int64_t j = 0; j < model->n; j++)
+            model->T[j * model->line + i] = model->G[i * model->n + j] += to[j] - from[j];
 }
 
 INLINE Place place_of(const Places *p, int64_t i) {
@@ -172,6 +171,7 @@ INLINE Result search_row(const Net *net, const Place *place, const Places *place
     int64_t n = net->n, R = net->rows[net->layers], rows = room->model.rows;
     const double *half = places->half + i * places->half_stride;
     for (int64_t k = 0; k < rows * n; k++) room->model.G[k] = room->A[k] * half[k % n];
+    for (int64_t i = 0; i < rows; i++) spread_out(&room->model, i);
     if (rows) memcpy(room->model.D, places->D + i * places->D_stride, (size_t)rows * 8);
     move_price(&room->model, room->price, place->c);
     memcpy(room->price, place->c, (size_t)n * 8);

@@ -15,36 +15,58 @@ enum { STUCK = -1, EMPTY = -2 };
 /* Rows first, then cuts. */
 typedef struct {
     int64_t n, rows, count, capacity;
-    double *G; /* (capacity, n) */
-    double *D; /* (capacity) */
+    int64_t line; /* capacity and zeros up to a multiple of 4 */
+    double *G;    /* (capacity, n) */
+    double *T;    /* (n, line), the same numbers: all constraints at a point at once */
+    double *D;    /* (capacity) */
+    const void **column; /* (n) those of T */
+    double *over; /* (capacity) G x - D at the point last scanned */
 } Model;
+
+INLINE double most(double a, double b) { return a > b ? a : b; }
+INLINE double least(double a, double b) { return a < b ? a : b; }
+
+/* Constraint p is in G: put it into T as well. */
+INLINE void spread_out(Model *model, int64_t p) {
+    for (int64_t j = 0; j < model->n; j++)
+        model->T[j * model->line + p] = model->G[p * model->n + j];
+}
+
+/* over = G x - D of rows and cuts. */
+INLINE void scan(const Model *model, const double *x) {
+    Work columns = {.factor = (double *)x, .column = model->column};
+    int64_t count = (model->count + 3) / 4 * 4; /* the rest of the last four is never read */
+    for (int64_t i = 0; i < count; i++) model->over[i] = -model->D[i];
+    add_columns(&columns, model->n, model->n, count, model->over);
+}
 
 typedef struct {
     double *x;       /* (n + 1), v last */
     double *y;       /* (n + 1) multipliers of the basis, >= 0 */
     int64_t *active; /* (n + 1) */
-    double *inverse; /* (n + 1, n + 1) of the matrix whose rows are the active normals */
+    double *inverse; /* (n + 1, wide) of the matrix whose rows are the active normals */
     double *w, *side;
-    double *square;  /* (n + 1, n + 1) */
+    double *square;  /* (n + 1, wide) */
+    int64_t wide;    /* n + 1 and zeros up to a multiple of 4 */
     int64_t age;     /* pivots since the inverse was computed */
 } Master;
 
 /* The vertex of the last cut alone: each column at the end where that cut is least. */
 INLINE void start(const Model *model, Master *master) {
-    int64_t n = model->n, m = n + 1, p = model->count - 1;
+    int64_t n = model->n, m = n + 1, wide = master->wide, p = model->count - 1;
     const double *g = model->G + p * n;
     double value = -model->D[p];
-    for (int64_t i = 0; i < m * m; i++) master->inverse[i] = 0;
+    for (int64_t i = 0; i < m * wide; i++) master->inverse[i] = 0;
     for (int64_t j = 0; j < n; j++) {
         double sign = g[j] > 0 ? -1 : 1;
         master->active[j] = sign > 0 ? -1 - j : -1 - n - j;
         master->x[j] = sign;
         master->y[j] = fabs(g[j]);
-        master->inverse[j * m + j] = sign;
-        master->inverse[n * m + j] = sign * g[j];
+        master->inverse[j * wide + j] = sign;
+        master->inverse[n * wide + j] = sign * g[j];
         value += g[j] * sign;
     }
-    master->inverse[n * m + n] = -1;
+    master->inverse[n * wide + n] = -1;
     master->active[n] = p;
     master->y[n] = 1;
     master->x[n] = value;
@@ -56,13 +78,11 @@ INLINE int64_t most_violated(const Model *model, const double *x, double v, doub
                              double *miss) {
     int64_t n = model->n, p = NONE;
     double best = tolerance;
-    for (int64_t i = 0; i < model->count; i++) {
-        const double *g = model->G + i * n;
-        double over = 0;
-        for (int64_t j = 0; j < n; j++) over += g[j] * x[j];
-        over -= model->D[i] + (i >= model->rows ? v : 0);
-        if (over > best && (i >= model->rows || over > ROUNDED)) best = over, p = i;
-    }
+    scan(model, x);
+    for (int64_t i = 0; i < model->rows; i++)
+        if (model->over[i] > best && model->over[i] > ROUNDED) best = model->over[i], p = i;
+    for (int64_t i = model->rows; i < model->count; i++)
+        if (model->over[i] - v > best) best = model->over[i] - v, p = i;
     for (int64_t j = 0; j < n; j++) {
         if (x[j] - 1 > best) best = x[j] - 1, p = -1 - j;
         if (-1 - x[j] > best) best = -1 - x[j], p = -1 - n - j;
@@ -73,77 +93,76 @@ INLINE int64_t most_violated(const Model *model, const double *x, double v, doub
 
 /* w: the normal of constraint p in terms of the active normals. */
 INLINE void coordinates(const Model *model, Master *master, int64_t p) {
-    int64_t n = model->n, m = n + 1;
+    int64_t n = model->n, wide = master->wide, j = 0;
     double *restrict w = master->w;
-    if (p < 0) {
-        int64_t j = p >= -n ? -1 - p : -1 - n - p;
-        double sign = p >= -n ? 1 : -1;
-        for (int64_t i = 0; i < m; i++) w[i] = sign * master->inverse[j * m + i];
-        return;
-    }
+    const double *line = master->inverse + n * wide, *g = model->G + p * n;
     double v = p >= model->rows ? -1 : 0;
-    for (int64_t i = 0; i < m; i++) w[i] = v * master->inverse[n * m + i];
-    for (int64_t j = 0; j < n; j++) {
-        double g = model->G[p * n + j];
-        const double *line = master->inverse + j * m;
-        for (int64_t i = 0; i < m; i++) w[i] += g * line[i];
+    if (p < 0) {
+        j = p >= -n ? -1 - p : -1 - n - p;
+        v = p >= -n ? 1 : -1;
+        line = master->inverse + j * wide;
     }
+    for (int64_t i = 0; i < wide; i++) w[i] = v * line[i];
+    if (p < 0) return;
+    for (; j + 2 <= n; j += 2) {
+        const double *P = master->inverse + j * wide, *Q = P + wide;
+        double a = g[j], b = g[j + 1];
+        for (int64_t i = 0; i < wide; i++) w[i] += a * P[i] + b * Q[i];
+    }
+    if (j < n)
+        for (int64_t i = 0; i < wide; i++) w[i] += g[j] * master->inverse[j * wide + i];
 }
 
 /* The active constraint whose multiplier reaches zero first; -1 if none does. */
 INLINE int64_t leaving(const Master *master, int64_t m) {
     const double *w = master->w, *y = master->y;
-    double least = INFINITY;
+    double *ratio = master->side, first = INFINITY, largest = 0;
     int64_t r = -1;
-    for (int64_t i = 0; i < m; i++) {
-        if (!(w[i] > 1e-11)) continue;
-        double ratio = y[i] / w[i];
-        if (ratio < least - 1e-14 || (ratio <= least + 1e-14 && w[i] > w[r])) {
-            if (ratio < least) least = ratio;
-            r = i;
-        }
-    }
+    for (int64_t i = 0; i < m; i++) ratio[i] = w[i] > 1e-11 ? y[i] / w[i] : INFINITY;
+    for (int64_t i = 0; i < m; i++) first = least(first, ratio[i]);
+    for (int64_t i = 0; i < m; i++) /* of those that tie, the one with the largest pivot */
+        if (w[i] > 1e-11 && ratio[i] <= first + 1e-14 && w[i] > largest) largest = w[i], r = i;
     return r;
 }
 
 /* Constraint p takes the place of the r-th active one. */
 INLINE void pivot(Master *master, int64_t m, int64_t r, int64_t p, double miss) {
+    int64_t wide = master->wide;
     const double *restrict w = master->w;
-    double step = fmax(master->y[r] / w[r], 0);
+    double *restrict y = master->y, step = most(y[r] / w[r], 0), share = 1 / w[r];
     for (int64_t j = 0; j < m; j++) {
-        double *restrict line = master->inverse + j * m;
-        double t = line[r] / w[r];
-        for (int64_t i = 0; i < m; i++) line[i] -= w[i] * t;
+        double *restrict line = master->inverse + j * wide, t = line[r] * share;
+        for (int64_t i = 0; i < wide; i++) line[i] -= w[i] * t;
         line[r] = t;
         master->x[j] -= miss * t;
     }
-    for (int64_t i = 0; i < m; i++) master->y[i] = fmax(master->y[i] - step * w[i], 0);
-    master->y[r] = step;
+    for (int64_t i = 0; i < m; i++) y[i] = most(y[i] - step * w[i], 0);
+    y[r] = step;
     master->active[r] = p;
     master->age++;
 }
 
 /* Gauss-Jordan with row pivoting; B (m, m) is overwritten. 0 if B is singular. */
-static int inverted(double *B, double *X, int64_t m) {
-    for (int64_t i = 0; i < m * m; i++) X[i] = i % (m + 1) == 0;
+static int inverted(double *B, double *X, int64_t m, int64_t wide) {
+    for (int64_t i = 0; i < m * wide; i++) X[i] = i % (wide + 1) == 0;
     for (int64_t k = 0; k < m; k++) {
         int64_t r = k;
         for (int64_t i = k + 1; i < m; i++)
-            if (fabs(B[i * m + k]) > fabs(B[r * m + k])) r = i;
-        if (!(fabs(B[r * m + k]) > 1e-13)) return 0;
-        double t = 1 / B[r * m + k];
-        for (int64_t j = 0; j < m; j++) {
-            double b = B[k * m + j], x = X[k * m + j];
-            B[k * m + j] = B[r * m + j], X[k * m + j] = X[r * m + j];
-            B[r * m + j] = b, X[r * m + j] = x;
+            if (fabs(B[i * wide + k]) > fabs(B[r * wide + k])) r = i;
+        if (!(fabs(B[r * wide + k]) > 1e-13)) return 0;
+        double t = 1 / B[r * wide + k];
+        for (int64_t j = 0; j < wide; j++) {
+            double b = B[k * wide + j], x = X[k * wide + j];
+            B[k * wide + j] = B[r * wide + j], X[k * wide + j] = X[r * wide + j];
+            B[r * wide + j] = b, X[r * wide + j] = x;
         }
-        for (int64_t j = 0; j < m; j++) B[k * m + j] *= t, X[k * m + j] *= t;
+        for (int64_t j = 0; j < wide; j++) B[k * wide + j] *= t, X[k * wide + j] *= t;
         for (int64_t i = 0; i < m; i++) {
-            double s = B[i * m + k];
+            double s = B[i * wide + k];
             if (i == k || s == 0) continue;
-            double *restrict b = B + i * m, *restrict x = X + i * m;
-            const double *bk = B + k * m, *xk = X + k * m;
-            for (int64_t j = 0; j < m; j++) b[j] -= s * bk[j], x[j] -= s * xk[j];
+            double *restrict b = B + i * wide, *restrict x = X + i * wide;
+            const double *bk = B + k * wide, *xk = X + k * wide;
+            for (int64_t j = 0; j < wide; j++) b[j] -= s * bk[j], x[j] -= s * xk[j];
         }
     }
     return 1;
@@ -151,12 +170,12 @@ static int inverted(double *B, double *X, int64_t m) {
 
 /* Inverse, vertex and multipliers anew from the active set; 0 if it is singular. */
 static int refresh(const Model *model, Master *master) {
-    int64_t n = model->n, m = n + 1;
+    int64_t n = model->n, m = n + 1, wide = master->wide;
     double *B = master->square;
-    for (int64_t i = 0; i < m * m; i++) B[i] = 0;
+    for (int64_t i = 0; i < m * wide; i++) B[i] = 0;
     for (int64_t i = 0; i < m; i++) {
         int64_t p = master->active[i];
-        double *line = B + i * m;
+        double *line = B + i * wide;
         master->side[i] = p >= 0 ? model->D[p] : 1;
         if (p >= 0) {
             for (int64_t j = 0; j < n; j++) line[j] = model->G[p * n + j];
@@ -167,12 +186,12 @@ static int refresh(const Model *model, Master *master) {
             line[-1 - n - p] = -1;
         }
     }
-    if (!inverted(B, master->inverse, m)) return 0;
+    if (!inverted(B, master->inverse, m, wide)) return 0;
     for (int64_t j = 0; j < m; j++) {
         double total = 0;
-        for (int64_t i = 0; i < m; i++) total += master->inverse[j * m + i] * master->side[i];
+        for (int64_t i = 0; i < m; i++) total += master->inverse[j * wide + i] * master->side[i];
         master->x[j] = total;
-        master->y[j] = fmax(-master->inverse[n * m + j], 0);
+        master->y[j] = most(-master->inverse[n * wide + j], 0);
     }
     master->age = 0;
     return 1;
