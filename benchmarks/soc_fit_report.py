@@ -32,18 +32,17 @@ def spread(values: Sequence[float]) -> str:
 def finding(records: Records, methods: list[str], ours: list[str]) -> str:
     """Wins and losses of each of ours against each of theirs, seed by seed."""
     at = {(r["d"], r["function"], r["seed"], r["method"]): r["error"] for r in records}
-    parts = []
+    told = []
     for mine in ours:
-        keys = [key[:3] for key in at if key[3] == mine]
+        keys, parts = [key[:3] for key in at if key[3] == mine], []
         for other in [m for m in methods if m not in ours]:
             pairs = [(at[*k, mine], at[*k, other]) for k in keys if (*k, other) in at]
             if pairs:
                 ratio = float(np.median([a / b for a, b in pairs]))
                 less = sum(a < b for a, b in pairs)
                 parts.append(f"{other} in {less} of {len(pairs)} (median ratio {ratio:.3f})")
-        if keys:
-            parts[-1] += f": **{mine}**;"
-    return "Less error than " + ", ".join(parts).replace(";,", ";")
+        told.append(f"`{mine}` has less error than {', '.join(parts)}.")
+    return " ".join(told)
 
 
 def sizes(records: Records, methods: list[str]) -> str:
