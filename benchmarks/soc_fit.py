@@ -55,8 +55,8 @@ PROTOCOL = (
     "training and validation and holds out 1,000 of them at random. Theirs: Adam, 240 steps of "
     "4,096 rows at a rate of 1e-3, the best of an evaluation each ten steps; one `manual_seed` "
     "before each network, where their script seeds once. `our rate` is their network and code at "
-    "0.1, the rate of our 240 steps, which was chosen from 0.02, 0.05 and 0.1 on another seed (2025), d = 10 and 50, "
-    "and four of the functions. Mean (deviation over the seeds; none for a single one)."
+    "0.1, the rate of our 240 steps, which was chosen from 0.02, 0.05 and 0.1 on another seed "
+    "(2025), d = 10 and 50, four functions. Mean (deviation over the seeds; none for one seed)."
 )
 
 
