@@ -14,6 +14,7 @@ BENCHMARKS = {
     ("solve", "torch"): "benchmarks.primal_dual",
     ("solve", "prepared"): "benchmarks.prepared",
     ("solve", "overhead"): "benchmarks.overhead",
+    ("solve", "resolve"): "benchmarks.resolve",
     ("solve", "tractability"): "benchmarks.tractability",
     ("decide", "activations"): "benchmarks.activations",
     ("decide", "simulators"): "benchmarks.decide_simulators",

@@ -20,6 +20,18 @@ CLAIM = (
 
 def raw_highs(f: icnn.Network, low: float, high: float) -> tuple[float, float]:
     """Processor seconds of `run()` alone, and the value, on plain unscaled arrays of f."""
+    return timed_run(raw_model(f, low, high))
+
+
+def timed_run(highs: highspy.Highs) -> tuple[float, float]:
+    """Processor seconds of `run()`, and the value."""
+    began = time.process_time()
+    highs.run()
+    return time.process_time() - began, highs.getInfo().objective_function_value
+
+
+def raw_model(f: icnn.Network, low: float, high: float) -> highspy.Highs:
+    """min f over [low, high]^n as a linear program in x and all units; x comes first."""
     *hidden, out = f.layers
     n, widths = f.n, [layer.units for layer in hidden]
     starts = np.cumsum([n, *widths])
@@ -47,9 +59,7 @@ def raw_highs(f: icnn.Network, low: float, high: float) -> tuple[float, float]:
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     highs.passModel(lp)
-    began = time.process_time()
-    highs.run()
-    return time.process_time() - began, highs.getInfo().objective_function_value
+    return highs
 
 
 def main() -> None:

@@ -104,11 +104,9 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
     Result result = {INFINITY, -INFINITY, STOPPED, 0};
     double deadline = now() + options->seconds;
     room->near.count = 0;
-    for (int64_t j = 0; j < n; j++) room->x[j] = 0;
-    if (model->count > model->rows) { /* cuts of an earlier search */
-        start(model, master);
-        if (resolve(model, master, 1e-13) >= 0) next_point(room, options, INFINITY, 1);
-    }
+    int warm = model->count > model->rows; /* cuts of an earlier search, and where it ended */
+    for (int64_t j = 0; j < n; j++) room->x[j] = warm ? room->best[j] : 0;
+    if (warm) start(model, master);
     while (result.calls < options->calls && !(now() > deadline)) {
         if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
         if (model->count == model->capacity) break;

@@ -120,8 +120,9 @@ INLINE int64_t leaving(const Master *master, int64_t m) {
     int64_t r = -1;
     for (int64_t i = 0; i < m; i++) ratio[i] = w[i] > 1e-11 ? y[i] / w[i] : INFINITY;
     for (int64_t i = 0; i < m; i++) first = least(first, ratio[i]);
+    if (first == INFINITY) return -1;
     for (int64_t i = 0; i < m; i++) /* of those that tie, the one with the largest pivot */
-        if (w[i] > 1e-11 && ratio[i] <= first + 1e-14 && w[i] > largest) largest = w[i], r = i;
+        if (ratio[i] <= first + 1e-14 && w[i] > largest) largest = w[i], r = i;
     return r;
 }
 
