@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cvxpy as cp
@@ -13,7 +14,7 @@ from benchmarks.networks import trained
 from benchmarks.overhead import raw_highs
 from benchmarks.report import write
 from icnn.decide.flat import flat
-from icnn.decide.kernel import Options, Searcher
+from icnn.decide.kernel import Options, Placed, Places, Searcher
 from icnn.decide.solvers.bundle import capacity
 
 # columns, width, depth: the goal of each ratio to raw HiGHS, where the project has one
@@ -63,15 +64,14 @@ def case(n: int, width: int, depth: int) -> dict[str, list[float]]:
     searcher, own = Searcher(arrays.net, arrays.sides.A, capacity(n)), arrays.places()
     prices = [own._replace(c=own.c + c * arrays.reach[1] / arrays.scale[:, None]) for c in C]
     options = loose.variants.solver.options(arrays)
-    once = Options(0.0, 0.0, 0.5, 1, 0, 1e9)
-    many = [p._replace(c=np.repeat(p.c, 50, 0)) for p in prices]
+    asked = [(Placed(p), points(searcher, p, options)) for p in prices]
     ways: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]] = {
         "raw": (lambda g: raw_highs(g, -2, 2), shifted),
         "1e-6": (lambda c: fresh(loose, c), C),
         "1e-9": (lambda c: fresh(tight, c), C),
         "minimize": (lambda g: icnn.minimize(g, bounds=box), shifted),
-        "search": (lambda p: searcher(p, options), prices),
-        "oracle": (lambda p: searcher(p, once), many),
+        "search": (lambda p: searcher(p[0], options), asked),
+        "oracle": (lambda p: searcher.oracle(*p), asked),
     }
     if n <= 20 and width <= 256:
         x, price = cp.Variable(n), cp.Parameter(n)
@@ -87,8 +87,15 @@ def case(n: int, width: int, depth: int) -> dict[str, list[float]]:
             found[name] += seconds
         found["raw"][-len(C) :] = [seconds for seconds, _ in out["raw"]]
         check(out)
-    found["oracle"] = [seconds / 50 for seconds in found["oracle"]]
+    sizes = 2 * [len(x) for _, x in asked]
+    found["oracle"] = [s / size for s, size in zip(found["oracle"], sizes, strict=True)]
     return found | {"calls": [int(s.calls[0]) for s in out["search"]]}
+
+
+def points(searcher: Searcher, place: Places, options: Options) -> np.ndarray:
+    """The incumbent after each call of a search, (calls, n)."""
+    last = int(searcher(place, options).calls[0])
+    return np.array([searcher(place, replace(options, calls=k)).x[0] for k in range(1, last + 1)])
 
 
 def check(out: dict[str, list[Any]]) -> None:
@@ -157,7 +164,8 @@ NOTES = (
     "after way in one run, one thread, processor seconds, after a warm-up of each. *Raw HiGHS* is "
     "its `run()` alone on arrays built beforehand, default options. *bundle* is "
     "`icnn.prepare(...).solve(linear=c)` from nothing to a gap of 1e-6 of the range, parsing, "
-    "judging and the `Decision` included; *search alone* is the compiled search. *minimize* is "
+    "judging and the `Decision` included; *search alone* is the compiled search, *its oracle "
+    "calls* are as many at its incumbents, one after the other. *minimize* is "
     "`icnn.minimize` without a solver named, reading and building included. Networks of "
     "`benchmarks.networks.trained`; every value agrees with HiGHS and every row is certified."
 )

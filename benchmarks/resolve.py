@@ -132,8 +132,8 @@ NOTES = (
     "cuts it keeps, to a gap of 1e-6 of the range; *from nothing* the same after `forget()`; both "
     "with reading, judging and the `Decision`. *HiGHS warm* is its `run()` alone after "
     "`changeColsCost` on arrays built once, the basis kept; *HiGHS cold* its `run()` on new "
-    "arrays; both with default options. Networks of `benchmarks.networks.trained`, seed 0; prices of seed "
-    "2. Every value agrees to 2e-6 of the range, every row of ours is certified."
+    "arrays; both with default options. Networks of `benchmarks.networks.trained`, seed 0; prices "
+    "of seed 2. Every value agrees to 2e-6 of the range, every row of ours is certified."
 )
 
 

@@ -5,12 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from laws import exact
-from zoo import draw
+from zoo import NETWORKS, draw
 
 import icnn
-from icnn.decide.batch import judge_batch
+from icnn.decide.batch import Batch, judge_batch
 from icnn.decide.flat import flat
-from icnn.decide.kernel import Searcher, library
+from icnn.decide.kernel import Placed, Searcher, library
 from icnn.decide.kernel.packing import packed
 from icnn.decide.solvers.bundle import Bundle, capacity
 
@@ -57,3 +57,23 @@ def test_matrices_lie_by_column_from_a_cache_line_on(kind, rng):
         if M.size:
             assert (room.ctypes.data + start * room.itemsize) % 64 == 0
             assert (room[start : start + M.size].reshape(M.shape[::-1]).T == M).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_oracle_gives_values_and_subgradients(name, rng):
+    item = NETWORKS[name]
+    problem = icnn.prepare(item.f, bounds=[(-item.width, item.width)] * item.f.n)
+    if Bundle().refusal(problem.program) is not None:
+        return
+    arrays = flat(Batch.of(problem.program))
+    searcher = Searcher(arrays.net, arrays.sides.A, capacity(item.f.n))
+    t = rng.uniform(-1, 1, (40, item.f.n))
+    value, g = searcher.oracle(Placed(arrays.places()), t)
+    centre, half = arrays.reach
+    # f in its own range, up to the constant that the search leaves out
+    own = item.f(centre + half * t) / arrays.scale[0]
+    size = np.abs(own).max() + np.abs(value).max() + 1.0
+    rounding = 1e-6 if name == "cancelling" else 1e-11  # biases of 1e6 that cancel
+    assert np.ptp(value - own) <= rounding * size
+    cuts = value[:, None] + g @ t.T - (g * t).sum(1)[:, None]
+    assert (cuts <= value + rounding * size).all()

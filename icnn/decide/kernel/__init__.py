@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
-VERSION = 5  # of bundle.c
+VERSION = 6  # of bundle.c
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
 
@@ -151,6 +151,9 @@ def library() -> Any:
     lib.icnn_search.argtypes = [
         POINTER(_Net), POINTER(_Places), c_int64, c_void_p, POINTER(_Options), POINTER(_Found),
     ]  # fmt: skip
+    lib.icnn_oracle.argtypes = [
+        POINTER(_Net), POINTER(_Places), c_int64, c_void_p, c_void_p, c_void_p, c_void_p,
+    ]  # fmt: skip
     lib.icnn_price.argtypes = [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]
     lib.icnn_price.restype = c_int64
     return lib
@@ -197,6 +200,14 @@ class Searcher:
     def forget(self) -> None:
         """Drop the cuts that were kept for the next search."""
         library().icnn_forget(self.room)
+
+    def oracle(self, places: Placed, x: Array) -> tuple[Array, Array]:
+        """Values (B,) and subgradients (B, n) at x (B, n), as a search asks for them."""
+        x = np.ascontiguousarray(x, dtype=np.float64)
+        value, g = np.empty(len(x)), np.empty_like(x)
+        given = (self._c_net, places.c_places, len(x), self.room)
+        library().icnn_oracle(*given, address(x), address(value), address(g))
+        return value, g
 
     def judge(self, places: Places | Placed, case: Case) -> tuple[Array, Array, Array]:
         """Value (B,), certified bound (B,) and the slope (B, n) of its minorant.
