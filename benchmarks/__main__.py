@@ -11,6 +11,7 @@ BENCHMARKS = {
     ("solve", "bundle"): "benchmarks.bundle",
     ("solve", "batch"): "benchmarks.batch",
     ("solve", "crossover"): "benchmarks.crossover",
+    ("solve", "grid"): "benchmarks.grid",
     ("solve", "torch"): "benchmarks.primal_dual",
     ("solve", "prepared"): "benchmarks.prepared",
     ("solve", "overhead"): "benchmarks.overhead",

@@ -33,6 +33,13 @@ def setting() -> dict[str, Any]:
     return {"python": platform.python_version(), "machine": machine, **found}
 
 
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
 def write(
     name: str,
     claim: str,
@@ -43,15 +50,7 @@ def write(
 ) -> None:
     """`results/NAME.md` with the table and `results/NAME.jsonl` with every record."""
     RESULTS.mkdir(exist_ok=True)
-    body = [
-        f"# {name}",
-        "",
-        claim,
-        "",
-        "| " + " | ".join(header) + " |",
-        "|" + "---|" * len(header),
-    ]
-    body += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    body = [f"# {name}", "", claim, "", table(header, rows)]
     facts = ", ".join(f"{key} {value}" for key, value in setting().items())
     body += [
         "",
