@@ -68,9 +68,18 @@ def judged(row: dict[str, Any], program: Program, reference: dict[str, Any]) -> 
     value, scale = float(program.objective(x)), reference["scale"]
     violation = violation_of(program, x)
     bound = max(reference["bound"], row.get("bound", -np.inf))
-    success = bool(closed(value - bound, scale, value, violation)) and row.get("proved", True)
-    found = {"gap": (value - bound) / scale, "violation": violation, "success": success}
-    return row | found | ({} if success else {"reason": "inaccurate"})
+    success = bool(closed(value - bound, scale, value, violation)) and row.pop("proved", True)
+    found = {"gap": rounded((value - bound) / scale), "violation": rounded(violation)}
+    found |= {"seconds": rounded(row.pop("seconds")), "success": success}
+    if success:
+        row.pop("says", None)
+        return row | found
+    return row | found | {"reason": "inaccurate"}
+
+
+def rounded(number: float) -> float:
+    """Four digits: the log is kept in the repository."""
+    return float(f"{number:.4g}")
 
 
 def group(log: Log, size: Size, weights: str, kind: str, methods: dict[str, Method]) -> None:
@@ -85,8 +94,10 @@ def group(log: Log, size: Size, weights: str, kind: str, methods: dict[str, Meth
     for name in asked:
         rows = rows_of(methods[name], instance, instance.prices, LIMIT)
         known = [r for r in log.records if [r[k] for k in KEYS] == [*key, "minimize"]]
-        references = known[0]["rows"] if known else rows
+        references = known[0]["rows"] if known else [dict(row) for row in rows]
         found = [judged(*parts) for parts in zip(rows, programs, references, strict=True)]
+        if name != "minimize":
+            found = [{k: v for k, v in row.items() if k not in ("bound", "scale")} for row in found]
         log.add((*key, name), rows=found, status=word(found))
 
 

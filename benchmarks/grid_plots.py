@@ -16,7 +16,7 @@ STYLE = {  # Okabe & Ito's palette; ours is heavy
     "moreau": ("moreau", "#009E73", "^", 1.3),
     "CVXPY + HiGHS": ("CVXPY + HiGHS", "#E69F00", "D", 1.3),
     "CVXPY + Clarabel": ("CVXPY + Clarabel", "#56B4E9", "P", 1.3),
-    "projected Adam": ("projected Adam (never 1e-6)", "#767676", "x", 1.0),
+    "projected Adam": ("projected Adam, to no gap", "#767676", "x", 1.0),
 }
 BATCH = {"minimize_batch": "prepare", "HiGHS, one by one": "HiGHS", "moreau, a batch": "moreau"}
 
@@ -37,6 +37,9 @@ def finished(figure: Figure, axes: Axes, title: str, xlabel: str, name: str) -> 
     axes.grid(alpha=0.25, linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    ticks = sorted({x for drawn in axes.lines for x in drawn.get_xdata()})
+    axes.set_xticks(ticks, [f"{int(x):,}" for x in ticks])
+    axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(DOCS / f"{name}.png", dpi=110)
 

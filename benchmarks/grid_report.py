@@ -177,7 +177,7 @@ NOTES = (
     "*minimize* reads and builds anew and goes to 1e-9, where its bound judges all points: rivals "
     "need not prove anything. HiGHS gets new costs on the arrays that it holds and forgets its "
     "basis, as ours does; CVXPY re-solves by parameter (DPP), cold: its "
-    "default, the last solution handed over, was two to four times slower; Gurobi under the "
+    "default, the last solution handed over, was up to four times slower; Gurobi under the "
     "licence that pip installs (2,000 rows and columns; larger networks are not asked of it); "
     "moreau's compiled solver and Clarabel are asked for 1e-7; lpcf's own export with our weights, "
     "in its own environment (CVXPY 1.7, jax 0.4.31), only dense networks in boxes up to 768 units. "
