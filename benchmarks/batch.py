@@ -53,7 +53,7 @@ def priced() -> tuple[dict[str, Any], list[Any]]:
         lambda: icnn.minimize_batch(f, linear=C, bounds=box, solver=SOLVER),
         [f + icnn.affine(c) for c in C[: SAMPLE + 1]],
         (problem, price, C, 2.0),
-        moreau_of(f, C),
+        other=moreau_of(f, C),
     )
 
 
@@ -75,7 +75,7 @@ def contexts() -> tuple[dict[str, Any], list[Any]]:
         lambda: icnn.minimize_batch(s, context=C, bounds=box, solver=SOLVER),
         [s.at(c) for c in C[: SAMPLE + 1]],
         (problem, parameter, C, 1.0),
-        None,
+        other=None,
     )
 
 
@@ -102,6 +102,7 @@ def compared(
     batch: Callable[[], Decisions],
     networks: Sequence[icnn.Network],
     dpp: tuple[cp.Problem, cp.Parameter, np.ndarray, float],
+    *,
     other: Callable[[Decisions], float] | None,
 ) -> tuple[dict[str, Any], list[Any]]:
     """Ours before and after the others: HiGHS a row on its network, CVXPY a row by parameter."""

@@ -6,6 +6,7 @@ white-box Newton (arXiv 2605.04722) descend. Whatever answers, one rule judges.
 """
 
 import importlib.metadata
+import importlib.util
 import os
 from functools import partial
 from typing import Any
@@ -24,8 +25,10 @@ from icnn.decide.decision import closed, violation_of
 from icnn.decide.program import Program
 
 LIMIT = 20
+FREE = 2000  # rows and columns under the licence that pip installs
 NAME, KEYS = "solve-grid", ("n", "width", "depth", "weights", "set", "method")
-PACKAGES = ("gurobipy", "moreau")
+NEEDS = {"Gurobi": "gurobipy", "moreau": "moreau", "CVXPY + moreau": "moreau"}
+PACKAGES = tuple(dict.fromkeys(NEEDS.values()))
 SMOOTH: dict[str, Method] = {  # methods that take a quadratic branch
     "minimize": EXACT["minimize"],
     "prepare": EXACT["prepare"],
@@ -46,6 +49,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+def missing(method: str) -> str | None:
+    """What has to be installed before a method can be asked; None if it is there."""
+    if method == "lpcf + HiGHS" and not os.environ.get("ICNN_LPCF_PYTHON"):
+        return "set ICNN_LPCF_PYTHON to an interpreter with lpcf, jax<=0.4.31, numpy<2 and highspy"
+    package = NEEDS.get(method)
+    if package is None or importlib.util.find_spec(package) is not None:
+        return None
+    return f"install {package} (pip install icnn-opt[peers])"
+
+
 def applies(method: str, size: Size, weights: str, kind: str) -> bool:
     """Whether a method is asked at all; what it cannot take is no failure."""
     if method in ("L-BFGS-B", "white-box Newton"):
@@ -53,7 +66,7 @@ def applies(method: str, size: Size, weights: str, kind: str) -> bool:
     if method == "lpcf + HiGHS":
         return kind == "box" and weights == "dense" and not dear(size)
     if method == "Gurobi":
-        return size[0] + size[1] * size[2] <= 2000 and size[1] * size[2] + 3 <= 2000
+        return max(size[0] + size[1] * size[2], size[1] * size[2] + 3) <= FREE
     return True
 
 
@@ -82,8 +95,9 @@ def rounded(number: float) -> float:
     return float(f"{number:.4g}")
 
 
-def group(log: Log, size: Size, weights: str, kind: str, methods: dict[str, Method]) -> None:
+def group(log: Log, size: Size, held: tuple[str, str], methods: dict[str, Method]) -> None:
     """Every method on the instances of a group, as far as the log does not have it."""
+    weights, kind = held
     key = (*size, weights, kind)
     asked = [m for m in methods if applies(m, size, weights, kind) and not log.has(*key, m)]
     if not asked:
@@ -114,11 +128,17 @@ def main() -> None:
     torch.set_num_threads(1)
     os.environ["RAYON_NUM_THREADS"] = "1"  # moreau's
     log = Log(NAME, KEYS, **versions())
+    absent = {method: missing(method) for method in EXACT | SMOOTH}
+    for method, why in absent.items():
+        if why:
+            print(f"without {method}: {why}")
+    straight = {name: way for name, way in (EXACT | DESCENT).items() if not absent.get(name)}
+    curved = {name: way for name, way in SMOOTH.items() if not absent[name]}
     for size in SIZES:
-        for weights, kind in groups(size):
-            group(log, size, weights, kind, EXACT | DESCENT)
+        for held in groups(size):
+            group(log, size, held, straight)
     for size in CURVED:
-        group(log, size, "curved", "box", SMOOTH)
+        group(log, size, ("curved", "box"), curved)
     grid_batch.run(log)
     grid_report.report(log, versions())
 

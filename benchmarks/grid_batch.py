@@ -1,5 +1,6 @@
 """Time a decision against the number of decisions asked at once, for the grid's picture."""
 
+import importlib.util
 import time
 from collections.abc import Callable
 
@@ -60,7 +61,8 @@ def run(log: Log) -> None:
         C = rng.standard_normal((size, instance.n)) * instance.prices.std()
         for name, way in WAYS.items():
             key = (*SIZE, "dense", f"batch of {size}", name)
-            if size > MOST[name] or log.has(*key):
+            absent = name.startswith("moreau") and importlib.util.find_spec("moreau") is None
+            if absent or size > MOST[name] or log.has(*key):
                 continue
             log.add(key, size=size, seconds=least(way(instance, C)))
 

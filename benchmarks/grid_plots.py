@@ -29,7 +29,7 @@ def line(axes: Axes, name: str, label: str, points: Sequence[tuple[float, float]
     axes.loglog(x, np.array(y) * 1e3, **shown, label=label)
 
 
-def finished(figure: Figure, axes: Axes, title: str, xlabel: str, name: str) -> None:
+def finished(figure: Figure, axes: Axes, *, title: str, xlabel: str, name: str) -> None:
     """Titles, a quiet frame, a legend beside the lines."""
     axes.set_title(title, fontsize=10.5, fontweight="bold", loc="left")
     axes.set_xlabel(xlabel)
@@ -44,9 +44,7 @@ def finished(figure: Figure, axes: Axes, title: str, xlabel: str, name: str) -> 
     figure.savefig(DOCS / f"{name}.png", dpi=110)
 
 
-def along(
-    results: Any, axis: int, fixed: dict[int, int], title: str, xlabel: str, name: str
-) -> None:
+def along(results: Any, axis: int, fixed: dict[int, int], **shown: str) -> None:
     """A line a method over one axis of size, medians over the prices; failures leave a gap."""
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -58,7 +56,7 @@ def along(
                 times.setdefault(key[axis], []).append(row["seconds"])
         if times:
             line(axes, method, label, [(x, float(np.median(t))) for x, t in times.items()])
-    finished(figure, axes, title, xlabel, name)
+    finished(figure, axes, **shown)
 
 
 def batches(records: Sequence[dict[str, Any]]) -> None:
@@ -69,14 +67,14 @@ def batches(records: Sequence[dict[str, Any]]) -> None:
         points = [(r["size"], r["seconds"] / r["size"]) for r in records if r["method"] == method]
         if points:
             line(axes, style, method, points)
-    title = "One thread, network 64x2 of 10 columns, new prices a row"
-    finished(figure, axes, title, "decisions asked at once", "grid-batch")
+    shown = {"title": "One thread, 64x2 units, 10 columns: new prices a row", "name": "grid-batch"}
+    finished(figure, axes, xlabel="decisions asked at once", **shown)
 
 
 def plots(results: Any, records: Sequence[dict[str, Any]]) -> None:
     """All three."""
-    title = "Two layers, 20 columns, box: one decision to a gap of 1e-6"
-    along(results, 1, {0: 20, 2: 2}, title, "units a layer", "grid-width")
-    title = "128x2 units, box: one decision to a gap of 1e-6"
-    along(results, 0, {1: 128, 2: 2}, title, "columns n", "grid-columns")
+    wide = {"title": "Two layers, 20 columns, box: one decision to a gap of 1e-6"}
+    along(results, 1, {0: 20, 2: 2}, **wide, xlabel="units a layer", name="grid-width")
+    long = {"title": "128x2 units, box: one decision to a gap of 1e-6"}
+    along(results, 0, {1: 128, 2: 2}, **long, xlabel="columns n", name="grid-columns")
     batches(records)

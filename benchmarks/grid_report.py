@@ -131,6 +131,28 @@ def losses(results: Results) -> str:
     return f"Slower than 1.2 times raw HiGHS (goal: nowhere): {lost} of {total} instances. {where}"
 
 
+def slope(results: Results, method: str, axis: int, fixed: dict[int, int]) -> str:
+    """Of the time against a size, on logarithmic scales, over dense networks in the box."""
+    sizes: dict[int, list[float]] = {}
+    for key, row in results.rows[method].items():
+        if key[3:5] == ("dense", "box") and all(key[a] == v for a, v in fixed.items()):
+            sizes.setdefault(key[axis], []).append(counted(row))
+    medians = [float(np.median(seconds)) for seconds in sizes.values()]
+    return f"{np.polyfit(np.log(list(sizes)), np.log(medians), 1)[0]:.2f}"
+
+
+def slopes(results: Results) -> str:
+    """Along the two lines of the pictures."""
+    wide, long = (1, {0: 20, 2: 2}), (0, {1: 128, 2: 2})
+    width = [slope(results, method, *wide) for method in (OURS, "HiGHS", "moreau")]
+    columns = [slope(results, method, *long) for method in (OURS, "HiGHS", "moreau")]
+    return (
+        f"Log-log slope of the time against width (20 columns, two layers): ours {width[0]} (goal "
+        f"at most 2.1), HiGHS {width[1]}, moreau {width[2]}; against n (128x2): ours {columns[0]}, "
+        f"HiGHS {columns[1]}, moreau {columns[2]}."
+    )
+
+
 def report(log: Log, versions: dict[str, str]) -> None:
     """Markdown and pictures, with the versions of the rivals."""
     results = Results(log.records)
@@ -156,6 +178,7 @@ def report(log: Log, versions: dict[str, str]) -> None:
         "## By size", table(["network", *head], by_group(results, others, straight)),
         "## By weights and set", table(["instances", *head], by_group(results, others, kinds)),
         losses(results),
+        slopes(results),
         PICTURES,
         ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
     ]  # fmt: skip
