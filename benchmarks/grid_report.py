@@ -13,6 +13,10 @@ from benchmarks.report import table, write
 SHIFT, LIMIT = 1e-3, 20.0
 OURS, ANYHOW, SLOWER = "prepare", "minimize", 1.2
 DESCENT = ("L-BFGS-B", "projected Adam", "white-box Newton")
+ORDER = (
+    *(OURS, ANYHOW, "HiGHS", "linprog", "milp", "CVXPY + HiGHS", "CVXPY + Clarabel", "Gurobi"),
+    *("moreau", "lpcf + HiGHS", "CVXPY + moreau", *DESCENT),
+)
 SET = ("n", "width", "depth", "weights", "set")
 Row = dict[str, Any]
 CLAIM = (
@@ -37,7 +41,8 @@ class Results:
 
     def __init__(self, records: Sequence[Row]) -> None:
         self.records = [record for record in records if "rows" in record]
-        self.methods = list(dict.fromkeys(record["method"] for record in self.records))
+        found = {record["method"] for record in self.records}
+        self.methods = [name for name in ORDER if name in found]
         self.rows: dict[str, dict[tuple, Row]] = {method: {} for method in self.methods}
         for record in self.records:
             for k, row in enumerate(record["rows"]):
