@@ -218,8 +218,8 @@ NOTES = (
     "rivals take seconds, two prices, dense in the box and pruned under budgets only. *curved*: "
     "two networks with a full quadratic branch. Prices vary by 0.18 of the range of f over the "
     "set, at every n. Networks of `benchmarks.networks.trained`, seed 0. In the run kept here "
-    "prepare, minimize and HiGHS were run once more after a change of the kernel, within half an "
-    "hour of the others (HiGHS before and after: 5.3 and 5.1 ms over all), on a machine with "
+    "prepare, minimize and HiGHS were run once more after a change of the kernel, within an "
+    "hour of the others (HiGHS before and after: 5.3 and 5.6 ms over all), on a machine with "
     "other work."
 )
 PICTURES = (
