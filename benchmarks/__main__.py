@@ -8,6 +8,7 @@ BENCHMARKS = {
     ("fit", "cvxreg"): "benchmarks.convex_regression",
     ("fit", "trials"): "benchmarks.trials",
     ("fit", "soc"): "benchmarks.soc_fit",
+    ("fit", "speed"): "benchmarks.fit_speed",
     ("solve", "bundle"): "benchmarks.bundle",
     ("solve", "batch"): "benchmarks.batch",
     ("solve", "crossover"): "benchmarks.crossover",
