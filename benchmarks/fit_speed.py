@@ -16,8 +16,10 @@ ROWS, COLUMNS, WIDTH, SEEDS, ROUNDS = 10_000, 10, 64, 3, 9
 STEPS, WARM = {256: 200, 4096: 40}, 20
 GOAL, GOALS = 20.0, {256: 1.35, 4096: 1.1}
 CLAIM = (
-    f"Goals: {ROWS} x {COLUMNS} rows into FICNN(10, hidden=(64, 64)) with the defaults of `icnn.fit` "
-    f"in {GOAL:g} s; one Adam step of one restart at most {GOALS[256]} (batch 256) and {GOALS[4096]} "
+    f"Goals: {ROWS} x {COLUMNS} rows into FICNN(10, hidden=(64, 64)) with the defaults of "
+    "`icnn.fit` "
+    f"in {GOAL:g} s; one Adam step of one restart at most {GOALS[256]} (batch 256) and "
+    f"{GOALS[4096]} "
     "(batch 4096) times that of an eager torch MLP 64x2 written by hand."
 )
 
@@ -30,7 +32,11 @@ def mlp_steps(part: train.Split, steps: int, batch: int) -> float:
     """Processor seconds of the loop that everybody writes: gather, loss, backward, Adam."""
     torch.manual_seed(0)
     net = nn.Sequential(
-        nn.Linear(COLUMNS, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 1)
+        nn.Linear(COLUMNS, WIDTH),
+        nn.ReLU(),
+        nn.Linear(WIDTH, WIDTH),
+        nn.ReLU(),
+        nn.Linear(WIDTH, 1),
     )
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-2)
     began = time.process_time()
@@ -114,11 +120,15 @@ def main() -> None:
 
 
 NOTES = (
-    "Processor seconds of one thread (`fit` takes one for this size), so two cores do no better; the "
+    "Processor seconds of one thread (`fit` takes one for this size), so two cores do no better; "
+    "the "
     "range is over seeds. Steps: medians, and quartiles of the ratio, of "
-    f"{ROUNDS} rounds in which all three run by turns; the cost of a run of {WARM} steps is taken off. "
-    "An ICNN of this size has three more products with x, and softplus of its weights, which the MLP "
-    "has not. `fit` trains its restarts as one batched program: one of four costs a quarter of a step."
+    f"{ROUNDS} rounds in which all three run by turns; the cost of a run of {WARM} steps is taken "
+    "off. "
+    "An ICNN of this size has three more products with x, and softplus of its weights, which the "
+    "MLP "
+    "has not. `fit` trains its restarts as one batched program: one of four costs a quarter of a "
+    "step."
 )
 
 
