@@ -120,14 +120,15 @@ def by_descent(model: FNN, x: np.ndarray, seed: int) -> Found:
     """L-BFGS-B from one random point, for the interior-point Newton method of Optim.jl."""
     from scipy.optimize import minimize
 
-    contexts, m = torch.from_numpy(x).float(), model.net[0].in_features - x.shape[1]
+    model = model.double()  # else rounding ends the search by its iterations
+    contexts, m = torch.from_numpy(x), model.net[0].in_features - x.shape[1]
     rng, points, values, began = np.random.default_rng(seed), [], [], time.process_time()
     for row in contexts:
 
         def value(u: np.ndarray, row: Tensor = row) -> tuple[float, np.ndarray]:
-            point = torch.from_numpy(u).float().requires_grad_()
+            point = torch.from_numpy(u.copy()).requires_grad_()
             f = model(row[None], point[None])
-            return f.item(), torch.autograd.grad(f, point)[0].double().numpy()
+            return f.item(), torch.autograd.grad(f, point)[0].numpy()
 
         found = minimize(value, rng.uniform(-1, 1, m), jac=True, bounds=[(-1, 1)] * m)
         points.append(found.x)
