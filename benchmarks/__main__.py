@@ -10,6 +10,7 @@ BENCHMARKS = {
     ("fit", "soc"): "benchmarks.soc_fit",
     ("fit", "hycnn"): "benchmarks.fit_hycnn",
     ("fit", "speed"): "benchmarks.fit_speed",
+    ("fit", "lpcf"): "benchmarks.fit_lpcf",
     ("solve", "bundle"): "benchmarks.bundle",
     ("solve", "batch"): "benchmarks.batch",
     ("solve", "crossover"): "benchmarks.crossover",

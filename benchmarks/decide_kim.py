@@ -57,7 +57,7 @@ def decide(surrogate: icnn.Surrogate, contexts: np.ndarray, m: int) -> Found:
     """Every context by `minimize_batch`; a model without context is asked as many times."""
     began = time.process_time()
     box = [(-1.0, 1.0)] * m
-    if surrogate.n_context:
+    if surrogate.model.n_context:
         found = icnn.minimize_batch(
             surrogate, context=contexts, bounds=box, progress=False, threads=1
         )

@@ -1,8 +1,9 @@
 """Optimal costs of swinging a pendulum up: 1,000 control problems solved side by side.
 
 Schaller, Bemporad & Boyd (arXiv 2506.04183), repository cvxgrp/lpcf,
-examples/example_adp_nonlinear_pendulum.py: model, costs, ranges and seeds are as there. They go down
-with L-BFGS from no control; this is a Gauss-Newton sweep (iterative LQR) from the same start.
+examples/example_adp_nonlinear_pendulum.py: model, costs, ranges and seeds are as there. They
+descend with L-BFGS from no control; this is a Gauss-Newton sweep (iterative LQR) from the same
+start.
 """
 
 import numpy as np
