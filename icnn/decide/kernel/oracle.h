@@ -6,8 +6,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(ICNN_PLAIN)
+#define AVX2 1 /* written out for it as well; whether the processor has it is asked later */
 #include <immintrin.h>
+#else
+#define AVX2 0
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -53,7 +56,7 @@ typedef struct {
     int64_t *count;      /* (layers) how many */
 } Work;
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if AVX2
 #define FAST (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 #else
 #define FAST 0
@@ -89,7 +92,7 @@ static void work_in(Work *work, const Net *net, double *d) {
 #undef TARGET
 #undef WIDTH
 #undef WIDEN
-#if defined(__x86_64__) && defined(__GNUC__)
+#if AVX2
 #define VERSION(name) name##_avx2
 #define TARGET __attribute__((target("avx2,fma")))
 #define WIDTH 4
@@ -186,7 +189,7 @@ INLINE void atom(const Net *net, int64_t k, const double *restrict a, double *re
     }
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if AVX2
 /* The set bits of each four, first ones first. */
 static const int32_t PLACES[16][4] = {
     {0},       {0},       {1},       {0, 1},    {2},       {0, 2},    {1, 2},    {0, 1, 2},
