@@ -111,7 +111,7 @@ def check(out: dict[str, list[Any]]) -> None:
 def again(problem: cp.Problem, price: cp.Parameter, c: np.ndarray) -> float:
     """CVXPY with a new value of its parameter."""
     price.value = c
-    return problem.solve(solver="HIGHS")
+    return problem.solve(solver="HIGHS", warm_start=False)  # warm, its default, is slower
 
 
 def fresh(problem: icnn.prepare, c: np.ndarray) -> icnn.Decision:

@@ -37,7 +37,7 @@ def case(n: int, width: int) -> dict[str, list[float]]:
 
     def with_parameter(c: np.ndarray) -> float:
         parameter.value = c
-        return dpp.solve(solver="HIGHS")
+        return dpp.solve(solver="HIGHS", warm_start=False)
 
     ways = {
         "prepare": lambda c: prepared.solve(context=c).value,

@@ -17,6 +17,7 @@ from icnn.decide.program import Learned, Program
 from icnn.decide.relay import BatchSolver, Relay, sweeper_of
 from icnn.decide.sets import Box, fix, read_bounds, whole
 from icnn.decide.solve import solve
+from icnn.decide.solvers import pick
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.decide.sweep import Sweeper
@@ -65,7 +66,7 @@ class Prepared:
     @cached_property
     def variants(self) -> Variants | None:
         """The problem as a batch solver takes it; None if it refuses, or another one is wanted."""
-        solver = self._solver or Bundle()
+        solver = self._solver or pick(self.program)[0]
         if not isinstance(solver, BatchSolver) or solver.refusal(self.program) is not None:
             return None
         return Variants(self.f, self.program, solver)

@@ -9,15 +9,19 @@ from icnn.errors import NotSupported
 
 # the fastest first, in every class and size of `benchmarks/results/solve-crossover.md`
 PREFERENCE: tuple[AbstractSolver, ...] = (Bundle(), HiGHS(), Clarabel())
+# and where x is wide: a cut a column is more than the simplex method needs for few units; the
+# crossing lies between 200 and 784 columns (`solve-grid.md` and NOTES)
+WIDE, WIDE_PREFERENCE = 300, (HiGHS(), Bundle(), Clarabel())
 
 
 def pick(program: Program) -> list[AbstractSolver]:
-    """The solvers that accept the program, in order of preference.
+    """The solvers that accept the program, in order of preference for its number of columns.
 
     Raises:
         NotSupported: none does; the message lists each refusal.
     """
-    refusals = [(solver, solver.refusal(program)) for solver in PREFERENCE]
+    order = PREFERENCE if program.n <= WIDE else WIDE_PREFERENCE
+    refusals = [(solver, solver.refusal(program)) for solver in order]
     found = [solver for solver, reason in refusals if reason is None]
     if not found:
         reasons = "; ".join(str(reason) for _, reason in refusals)

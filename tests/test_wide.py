@@ -1,0 +1,33 @@
+"""Wide problems go to HiGHS first, and both ways end at the same certified value."""
+
+import numpy as np
+import pytest
+
+import icnn
+from icnn.decide.solvers import WIDE
+
+RNG = np.random.default_rng(0)
+
+
+def wide(n):
+    V, b = RNG.normal(size=(12, n)), RNG.normal(size=12)
+    return icnn.relu_network([V, np.zeros((1, n))], [b, [0.0]], [np.ones((1, 12))])
+
+
+@pytest.mark.parametrize(("n", "first"), [(WIDE, "Bundle"), (WIDE + 1, "HiGHS")])
+def test_the_number_of_columns_decides_who_is_asked_first(n, first):
+    f, box = wide(n), [(-1.0, 1.0)] * n
+    c = 0.1 * RNG.normal(size=n)
+    decision = icnn.minimize(f + icnn.affine(c), bounds=box)
+    prepared = icnn.prepare(f, bounds=box).solve(linear=c)
+    other = icnn.minimize(
+        f + icnn.affine(c),
+        bounds=box,
+        solver=icnn.solvers.HiGHS() if first == "Bundle" else icnn.solvers.Bundle(),
+    )
+    assert decision.solver == prepared.solver == first
+    assert decision.success
+    assert prepared.success
+    assert other.success
+    assert decision.value == pytest.approx(other.value, abs=1e-6 * decision.scale)
+    assert prepared.value == pytest.approx(other.value, abs=1e-6 * decision.scale)
