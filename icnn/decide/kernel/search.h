@@ -8,6 +8,7 @@
 
 #include "room.h"
 
+#define NEW 0.1 /* of the range of f, over half the box: prices that old cuts only burden */
 #define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
 enum { CLOSED, STOPPED, STALLED, INFEASIBLE };
 
@@ -171,6 +172,9 @@ INLINE Result search_row(const Net *net, const Place *place, const Places *place
     for (int64_t k = 0; k < rows * n; k++) room->model.G[k] = room->A[k] * half[k % n];
     for (int64_t i = 0; i < rows; i++) spread_out(&room->model, i);
     if (rows) memcpy(room->model.D, places->D + i * places->D_stride, (size_t)rows * 8);
+    double moved = 0;
+    for (int64_t j = 0; j < n; j++) moved += fabs(place->c[j] - room->price[j]);
+    if (moved > NEW) room->model.count = rows;
     move_price(&room->model, room->price, place->c);
     memcpy(room->price, place->c, (size_t)n * 8);
     Result result = search(net, place, room, options);
