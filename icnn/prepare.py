@@ -47,6 +47,7 @@ class Prepared:
     """A problem that was read once; `solve` changes what it is given.
 
     Made by `prepare`. Names, sets and constraints stay; every decision is judged afresh.
+    Threads may share it; they take turns.
     """
 
     def __init__(

@@ -1,5 +1,8 @@
 """A prepared problem solves again as a fresh one would: contexts, prices, bounds, sides."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import cvxpy as cp
 import numpy as np
 import pytest
@@ -7,6 +10,8 @@ from scipy.optimize import LinearConstraint
 from zoo import NETWORKS
 
 import icnn
+from icnn.decide.kernel import library
+from icnn.decide.kernel.pricing import Pricer
 
 SHORT = icnn.Budget(steps=60, restarts=1, polish=5)
 F = NETWORKS["relu-5-16-16"].f
@@ -258,3 +263,23 @@ def test_contexts_prices_and_bounds_in_any_order(surrogate, rng):
         ]
         for j in rng.permutation(4):
             same(*pairs[j])
+
+
+@pytest.mark.skipif(library() is None, reason="the bundle kernel was not built")
+def test_threads_may_share_a_prepared_problem(rng, monkeypatch):
+    """Each gets the decision of its own prices, also if all ask between one's price and search."""
+    problem = icnn.prepare(F, bounds=BOX)
+    problem.solve()
+    told = Pricer._told
+
+    def slowly_told(self, options):
+        time.sleep(2e-3)
+        return told(self, options)
+
+    monkeypatch.setattr(Pricer, "_told", slowly_told)
+    C = rng.normal(size=(20, 5))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda c: problem.solve(linear=c), C))
+    for c, decision in zip(C, found, strict=True):
+        same(decision, icnn.minimize(F + icnn.affine(c), bounds=BOX))
+        assert decision.value == pytest.approx(F(decision.x) + c @ decision.x, abs=1e-9)

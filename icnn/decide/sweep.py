@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from threading import RLock
 from typing import Any, final
 
 import numpy as np
@@ -36,10 +37,13 @@ class Swept:
 
 @final
 class Sweeper:
-    """Memory for one sweep at a time over batches that share weights and rows."""
+    """Memory for one sweep at a time over batches that share weights and rows.
+
+    Threads wait for each other: the compiled search runs while others hold the interpreter.
+    """
 
     def __init__(self, batch: Batch, solver: Bundle) -> None:
-        self._own, self._solver = batch, solver
+        self._own, self._solver, self._alone = batch, solver, RLock()
         self._start(batch)
 
     def _start(self, batch: Batch) -> None:
@@ -50,6 +54,10 @@ class Sweeper:
 
     def __call__(self, batch: Batch) -> Swept:
         """Search and judge each variant."""
+        with self._alone:
+            return self._sweep(batch)
+
+    def _sweep(self, batch: Batch) -> Swept:
         if not same_weights(batch, self._first.batch):
             self._start(batch)
         self._searcher.forget()  # cuts that prices left would not hold here
@@ -65,25 +73,28 @@ class Sweeper:
 
     def forget(self) -> None:
         """Drop the cuts that were kept."""
-        self._searcher.forget()
+        with self._alone:
+            self._searcher.forget()
 
     def prices(self, price: Array, keep: int = 0) -> Swept:
         """The batch that the sweeper was made for, at other prices (B, n).
 
         With `keep` cuts each search starts from those of the one before.
         """
-        pricer = self._ready()
-        if pricer is None:
-            return self(replace(self._own, price=price, size=len(price)))
-        out = pricer(price, self._options(keep))
+        with self._alone:
+            pricer = self._ready()
+            if pricer is None:
+                return self._sweep(replace(self._own, price=price, size=len(price)))
+            out = pricer(price, self._options(keep))
         optimal = closed(out.value - out.bound, out.scale, out.value, out.violation)
         judged = Verdict(out.value, out.bound, out.violation, out.scale, optimal, out.slope)
         return Swept(out.x, judged, out.rows, out.lower, out.upper, out.outcome == INFEASIBLE)
 
     def price(self, price: Array, keep: int = 0) -> Single | None:
         """The same at one finite price (n,); None where the compiled judge does not know f."""
-        pricer = self._ready()
-        return None if pricer is None else pricer.one(price, self._options(keep))
+        with self._alone:
+            pricer = self._ready()
+            return None if pricer is None else pricer.one(price, self._options(keep))
 
     def _ready(self) -> Pricer | None:
         if self._first.batch is not self._own:
