@@ -133,27 +133,31 @@ def measure(log: Log, method: str, repeat: int) -> None:
         log.add((name, repeat, method), r2=score, seconds=round(seconds, 3))
 
 
-def scores(records: list[dict[str, Any]], table: str, method: str) -> list[float]:
-    """R² of every shuffle measured."""
-    return [r["r2"] for r in records if (r["table"], r["method"]) == (table, method)]
+def scores(records: list[dict[str, Any]], table: str, method: str) -> dict[int, float]:
+    """R² by shuffle."""
+    mine = [r for r in records if (r["table"], r["method"]) == (table, method)]
+    return {r["repeat"]: r["r2"] for r in mine}
 
 
-def row(
-    records: list[dict[str, Any]], table: str, methods: list[str]
-) -> tuple[list[str], float, float]:
-    """Cells of one table; what convexity costs, and how far ours is below the MLP."""
-    cells, means = [], {}
-    for method in methods:
-        found = scores(records, table, method)
-        if found:
-            means[method] = float(np.mean(found))
-        spread = f" ± {np.std(found, ddof=1):.4f}" if len(found) > 1 else ""
-        cells.append(f"{means[method]:.4f}{spread}" if found else "—")
-    mine = max((m for m in OURS if m in means), key=list(OURS).index)
-    cost = max(means[m] for m in PEERS if m in means) - means[mine]
-    seconds = [r["seconds"] for r in records if (r["table"], r["method"]) == (table, mine)]
-    cells += [f"{cost:+.4f}", f"{np.mean(seconds):.1f}"]
-    return cells, cost, means.get("MLP 64x2", np.nan) - means[mine]
+def cell(found: dict[int, float]) -> str:
+    """Mean and standard deviation, with the number of shuffles where some are missing."""
+    values = list(found.values())
+    if not values:
+        return "—"
+    spread = f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
+    count = "" if len(values) == REPEATS else f" ({len(values)} of {REPEATS})"
+    return f"{np.mean(values):.4f}{spread}{count}"
+
+
+def comparison(found: dict[str, dict[int, float]], mine: str) -> tuple[float, float]:
+    """What convexity costs, and how far ours is below the MLP, on the shuffles that ours has."""
+    shared = {
+        method: float(np.mean([values[k] for k in found[mine]]))
+        for method, values in found.items()
+        if found[mine] and all(k in values for k in found[mine])
+    }
+    cost = max((shared[m] for m in PEERS if m in shared), default=np.nan) - shared.get(mine, np.nan)
+    return cost, shared.get("MLP 64x2", np.nan) - shared.get(mine, np.nan)
 
 
 def report(records: list[dict[str, Any]]) -> None:
@@ -162,8 +166,12 @@ def report(records: list[dict[str, Any]]) -> None:
     methods = [m for m in (*PEERS, *OURS) if m in measured]
     rows, missed = [], []
     for name, _, X, _ in tables():
-        cells, _, behind = row(records, name, methods)
-        rows.append([name, f"{X.shape[0]} x {X.shape[1]}", *cells])
+        found = {method: scores(records, name, method) for method in methods}
+        cost, behind = comparison(found, methods[-1])
+        timed = [r["seconds"] for r in records if (r["table"], r["method"]) == (name, methods[-1])]
+        cells = [*map(cell, found.values()), "—" if np.isnan(cost) else f"{cost:+.4f}"]
+        seconds = f"{np.mean(timed):.1f}" if timed else "—"
+        rows.append([name, f"{X.shape[0]} x {X.shape[1]}", *cells, seconds])
         if behind > GOAL:
             missed.append(f"{name} ({behind:.3f})")
     header = ["table", "rows x columns", *methods, "what convexity costs here", "s a fit"]
