@@ -202,11 +202,12 @@ def notes(last: str, lost: list[str]) -> str:
     """What the table says, goals missed with their names."""
     return (
         f'auto is `icnn.fit("auto", X, y)`, one setting for all rows; {last} is neither best nor '
-        f"within one standard error of the best at (goal: nowhere): {', '.join(lost) or 'nowhere'}. "
-        "Every target is a sum of functions of one column, which a model in that mixture is too. "
-        "Dashes were not run: LSPA at d = 20 and APCNLS at 2000 rows took 182 s and 369 s or more in "
-        f"an earlier trial, over the limit of {LIMIT} s here. Theirs know the true Lipschitz "
-        "constant where they ask for it, as in their notebook."
+        "within one standard error of the best at (goal: nowhere): "
+        f"{', '.join(lost) or 'nowhere'}. Every target is a sum of functions of one column, which "
+        "a model in that mixture is too. "
+        "Dashes were not run: LSPA at d = 20 and APCNLS at 2000 rows took 182 s and 369 s "
+        f"or more in an earlier trial, over the limit of {LIMIT} s here. Theirs know "
+        "the true Lipschitz constant where they ask for it, as in their notebook."
     )
 
 
