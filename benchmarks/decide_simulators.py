@@ -119,7 +119,8 @@ def report(records: list[dict[str, Any]]) -> None:
     for method in OURS:
         if any(record["method"] == method for record in records):
             notes.append(
-                f"Missed by {method} on the seeds it has (goal: nowhere): {'; '.join(goals(records, method))}."
+                f"Missed by {method} on the seeds it has (goal: nowhere): "
+                f"{'; '.join(goals(records, method))}."
             )
     claim = (
         f"True regret in % of the optimum, median (range) of {SEEDS} seeds, of what each method "
