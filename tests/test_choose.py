@@ -170,6 +170,27 @@ def test_slopes_of_a_promised_direction_keep_their_sign():
     assert s.score(x, y) > 0.98
 
 
+def test_a_frame_of_whole_numbers_as_names_is_read_by_them():
+    frame, slopes = pd.DataFrame(X), pd.DataFrame(2 * X)[[1, 0]]
+    s = fit(FICNN(2, (4,)), X=frame, gradients=slopes)
+    assert s.columns == ("0", "1")
+    plain = fit(FICNN(2, (4,)), gradients=2 * X)
+    np.testing.assert_array_equal(s.predict(frame[[1, 0]]), plain.predict(X))
+
+
+def test_decay_lists_may_be_arrays():
+    assert Budget(decay=np.array([0.0, 0.5])) == Budget(decay=[0.0, 0.5])
+
+
+def test_weights_too_small_to_be_seen_count_as_none():
+    """A hold-out of them alone had NaN for an error, and the initial values were kept."""
+    tiny = np.where(np.arange(len(Y)) < 20, 1.0, 1e-60)
+    s = fit(FICNN(2, (4,)), sample_weight=tiny)
+    np.testing.assert_array_equal(
+        s.predict(X), fit(FICNN(2, (4,)), sample_weight=(tiny > 0.5) * 1.0).predict(X)
+    )
+
+
 def test_decay_shrinks_free_weights_and_leaves_the_rest():
     sizes = []
     for decay in (0.0, 10.0):
@@ -190,6 +211,19 @@ def test_decay_shrinks_free_weights_and_leaves_the_rest():
         (lambda: fit(FICNN(2), gradients=X / 0.0), "row 0 is infinite"),
         (lambda: fit(FICNN(2), gradients=np.nan * X), "gradients are all NaN"),
         (lambda: fit(FICNN(2), gradients=pd.DataFrame({"x0": Y})), "gradients has no column 'x1'"),
+        (lambda: fit(FICNN(2), combine=""), 'combine is "best" or "mix", not \'\''),
+        (lambda: fit("auto", warm_start=True), 'but "auto" makes new models'),
+        (lambda: fit(FICNN(2, "auto"), warm_start=True), 'but "auto" makes new models'),
+        (lambda: fit([Quadratic(2), FICNN(2, "auto")], warm_start=True), "warm_start starts from"),
+        (
+            lambda: fit(FICNN(2), gradients=pd.DataFrame(np.c_[X, Y], columns=["x0", "x1", "x1"])),
+            "gradients has more than one column 'x1'",
+        ),
+        (lambda: Budget(decay=0.1), "Budget.decay lists numbers of at least 0, not 0.1"),
+        (lambda: Budget(decay=("a",)), "Budget.decay lists numbers of at least 0, not ('a',)"),
+        (lambda: Budget(decay=(0.0, 51.0)), "at learning_rate 0.02 give at most 50"),
+        (lambda: Sum(FICNN(2), weights=2.0), "a weight ≥ 0 for each of 1 models, not all 0: 2.0"),
+        (lambda: Sum(FICNN(2), weights=["a"]), "a weight ≥ 0 for each of 1 models"),
         (lambda: Budget(decay=()), "Budget.decay lists numbers of at least 0"),
         (lambda: Budget(decay=(-1.0,)), "Budget.decay lists numbers of at least 0"),
         (lambda: Sum(FICNN(2), weights=[0.0]), "a weight ≥ 0 for each of 1 models, not all 0"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -165,8 +165,10 @@ def _double(values: torch.Tensor | None) -> torch.Tensor | None:
     return None if values is None else values.double()
 
 
-def check_combine(combine: str) -> str:
+def check_combine(combine: str | None, model: Any) -> str:
     """ "best" or "mix", or a sentence."""
+    if combine is None:
+        return "mix" if isinstance(model, str) else "best"
     if combine not in ("best", "mix"):
         raise BadData(f'combine is "best" or "mix", not {combine!r}')
     return combine

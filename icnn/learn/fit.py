@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from icnn.learn.train import Budget
 
 Array = NDArray[np.float64]
 LEAST_ROWS = 4
+LEAST_WEIGHT = 1e-30  # of the mean weight; a smaller one times an error is 0 in float32
 NOISE = 1e-12  # a column that varies less than this, relatively, is constant
 
 
@@ -72,7 +74,7 @@ def fit(
             for "auto".
         seed: of initial values, hold-out and batches.
         concave: fit a concave function, as minus a convex one.
-        warm_start: start from the model's own weights (one restart).
+        warm_start: start from the model's own weights (one restart); not where "auto" makes them.
         columns: names of the columns of X, instead of its own.
         context_columns: names of the columns of the context, instead of its own.
         budget: restarts, decay, hold-out, length and rate of the training.
@@ -88,12 +90,12 @@ def fit(
     weight = read_weight(sample_weight, len(inputs))
     slopes = read_slopes(gradients, names, len(inputs))
     given = read_contexts(context, context_columns, len(inputs))
-    keep = weight > 0
+    keep = weight > LEAST_WEIGHT
     given = {name: entries[keep] for name, entries in given.items()}
     inputs, target, weight = inputs[keep], target[keep], weight[keep]
     _check_rows(inputs, target, names)
     encoder = _encoder(given, weight, names)
-    models = _models(model, len(names), encoder)
+    models = _models(model, len(names), encoder, warm_start)
     x_mean, x_scale = _scaler(inputs, weight)
     if concave:  # mirrored columns, so that a promised direction is that of f and not of -f
         mirrored = np.any([one.signed for one in models], axis=0)
@@ -108,7 +110,7 @@ def fit(
         None if slopes is None else _rounded(sign * slopes[keep] * (x_scale / y_scale)),
     )
     plan = Plan(budget or Budget(), seed, warm_start, progress)
-    mix = check_combine(combine or ("mix" if model == "auto" else "best")) == "mix"
+    mix = check_combine(combine, model) == "mix"
     found = train_all(models, data, plan, mix=mix)
     history = replace(found.history, seconds=time.perf_counter() - began)
     lower, upper = inputs.min(0), inputs.max(0)
@@ -137,23 +139,35 @@ def _check_rows(X: Array, y: Array, names: tuple[str, ...]) -> None:
         raise BadData(f"y is constant ({y[0]}); there is nothing to learn or to minimise")
 
 
-def _models(model: Any, n: int, encoder: ContextEncoder | None) -> list[AbstractConvexModel]:
+def _models(
+    model: Any, n: int, encoder: ContextEncoder | None, warm_start: bool
+) -> list[AbstractConvexModel]:
     """The models to train, each of the right widths."""
     m = 0 if encoder is None else encoder.width
     if isinstance(model, str):
         if model != "auto":
             raise BadData(f'model is a convex model, a list of them or "auto", not {model!r}')
+        _check_warm(warm_start, model)
         return candidates_for(n, m)
     several = list(model) if isinstance(model, list | tuple) else [model]
     if not several:
         raise BadData("the list of models is empty")
     for one in several:
         if not isinstance(one, AbstractConvexModel):
-            raise BadData(f"model must be a convex model such as icnn.FICNN(n), not {one!r}")
+            raise BadData(f"model must be a convex model such as icnn.FICNN(n), not {short(one)}")
         if one.n_inputs != n:
             raise BadData(f"the model takes {one.n_inputs} columns, but X has {n}")
         _check_context(one, encoder)
+        _check_warm(warm_start, one.config.get("hidden"))
     return [option for one in several for option in spelled_out(one)]
+
+
+def _check_warm(warm_start: bool, model: Any) -> None:
+    if warm_start and isinstance(model, str):
+        raise BadData(
+            f'warm_start starts from weights that are there, but "{model}" makes new models; '
+            "give a model of fixed sizes, such as the .model of a surrogate"
+        )
 
 
 def _check_context(model: AbstractConvexModel, encoder: ContextEncoder | None) -> None:

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -44,12 +44,7 @@ class Sum(AbstractConvexModel):
                 "Sum takes models of one input and one context width, "
                 f"not of {widths} inputs and {contexts} context numbers"
             )
-        self.weights = [1.0] * len(models) if weights is None else [float(w) for w in weights]
-        usable = all(0 <= w < math.inf for w in self.weights) and sum(self.weights) > 0
-        if len(self.weights) != len(models) or not usable:
-            raise BadData(
-                f"Sum takes a weight ≥ 0 for each of {len(models)} models, not all 0: {weights!r}"
-            )
+        self.weights = _read(weights, len(models))
         self.terms = Modules(copy.deepcopy(model) for model in models)
         self.config = dict(
             n_inputs=widths[0],
@@ -81,3 +76,15 @@ class Sum(AbstractConvexModel):
     def shift_output(self, by: Tensor) -> None:
         weight, term = max(zip(self.weights, self.terms, strict=True), key=lambda pair: pair[0])
         term.shift_output(by / weight)
+
+
+def _read(weights: Any, count: int) -> list[float]:
+    """A weight a model, or a sentence."""
+    try:
+        read = [1.0] * count if weights is None else [float(w) for w in weights]
+    except (TypeError, ValueError):
+        read = []
+    usable = all(0 <= w < math.inf for w in read) and sum(read) > 0
+    if len(read) != count or not usable:
+        raise BadData(f"Sum takes a weight ≥ 0 for each of {count} models, not all 0: {weights!r}")
+    return read

@@ -17,7 +17,7 @@ from icnn.family import composed, family, placed, stretched, summed
 from icnn.learn.context import ContextEncoder, Given, read_context
 from icnn.learn.history import History
 from icnn.learn.model import AbstractConvexModel
-from icnn.learn.table import check_names, is_frame, is_row, numbers, read_column
+from icnn.learn.table import by_name, check_names, is_frame, is_row, numbers, read_column
 from icnn.limit import Limit, limit
 from icnn.network import Network
 
@@ -92,10 +92,7 @@ class AbstractSurrogate(abc.ABC):
         if is_row(X):  # a Series is one point, by name
             return np.asarray(self._matrix(X.to_frame().T)[0])
         if is_frame(X):
-            missing = [name for name in self.columns if name not in X.columns]
-            if missing:
-                raise BadData(f"X has no column {missing[0]!r}; the surrogate reads {self.columns}")
-            X = np.column_stack([numbers(X[name], f"column {name!r}") for name in self.columns])
+            X = by_name(X, self.columns, "X", "the surrogate reads")
         values = numbers(X, "X")
         if values.ndim not in (1, 2) or values.shape[-1] != len(self.columns):
             raise BadData(f"X has shape {values.shape}, but the surrogate reads {self.columns}")

@@ -76,7 +76,8 @@ def read_slopes(slopes: Any, names: Sequence[str], rows: int) -> Array | None:
     """Slopes (rows, n) of y by each column, NaN where one is not known."""
     if slopes is None:
         return None
-    values = _by_name(slopes, names) if is_frame(slopes) else numbers(slopes, "gradients")
+    named = is_frame(slopes)
+    values = by_name(slopes, names, "gradients", "X has") if named else numbers(slopes, "gradients")
     if values.shape != (rows, len(names)):
         raise BadData(
             f"gradients has shape {values.shape}; expected ({rows}, {len(names)}) as that of X"
@@ -89,11 +90,17 @@ def read_slopes(slopes: Any, names: Sequence[str], rows: int) -> Array | None:
     return values
 
 
-def _by_name(frame: Any, names: Sequence[str]) -> Array:
-    missing = [name for name in names if name not in frame.columns]
-    if missing:
-        raise BadData(f"gradients has no column {missing[0]!r}; X has {tuple(names)}")
-    return np.column_stack([numbers(frame[name], f"gradients of {name!r}") for name in names])
+def by_name(frame: Any, names: Sequence[str], title: str, reader: str) -> Array:
+    """The columns of these names, (N, n); the names of a frame may be whole numbers too."""
+    known = [str(name) for name in frame.columns]
+    for name in names:
+        if known.count(name) != 1:
+            count = "more than one" if name in known else "no"
+            raise BadData(f"{title} has {count} column {name!r}; {reader} {tuple(names)}")
+    place = "" if title == "X" else f"{title}, "
+    return np.column_stack(
+        [numbers(frame.iloc[:, known.index(name)], f"{place}column {name!r}") for name in names]
+    )
 
 
 def check_names(names: Sequence[Any], count: int) -> None:

@@ -46,10 +46,24 @@ class Budget:
             raise BadData(f"Budget.validation is a share between 0 and 1, not {self.validation!r}")
         if not 0 < self.learning_rate < math.inf:
             raise BadData(f"Budget.learning_rate must be positive, not {self.learning_rate!r}")
-        if not (self.decay and all(0 <= decay < math.inf for decay in self.decay)):
-            raise BadData(f"Budget.decay lists numbers of at least 0, not {self.decay!r}")
+        self._check_decay()
         if not (self.polish >= 0 and self.polish_patience >= 1):
             raise BadData("Budget.polish must be at least 0 and its patience at least 1")
+
+    def _check_decay(self) -> None:
+        try:
+            decay = tuple(map(float, self.decay))
+        except (TypeError, ValueError):
+            decay = ()
+        if not (decay and all(0 <= d < math.inf for d in decay)):
+            raise BadData(f"Budget.decay lists numbers of at least 0, not {self.decay!r}")
+        if max(decay) * self.learning_rate > 1:  # a step would turn the weights round
+            most = 1 / self.learning_rate
+            raise BadData(
+                f"Budget.decay {max(decay):g} is too much; at learning_rate "
+                f"{self.learning_rate:g} give at most {most:g}"
+            )
+        object.__setattr__(self, "decay", decay)
 
 
 @final
