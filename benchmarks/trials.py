@@ -188,9 +188,7 @@ def _report(records: list[dict[str, Any]]) -> None:
         cells = []
         for truth in TRUTHS:
             values = [r["fvu"] for r in mine if r["truth"] == truth]
-            cells.append(
-                f"{np.mean(values):.2f} ± {np.std(values, ddof=1) / len(values) ** 0.5:.2f}"
-            )
+            cells.append(f"{np.mean(values):.2f}")
         worth = np.exp(np.mean([np.log(r["fvu"]) for r in mine]))
         seconds = np.mean([r["seconds"] for r in mine])
         table.append([name, *cells, f"{worth:.2f}", f"{seconds:.1f}"])
