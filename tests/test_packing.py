@@ -77,3 +77,11 @@ def test_the_oracle_gives_values_and_subgradients(name, rng):
     assert np.ptp(value - own) <= rounding * size
     cuts = value[:, None] + g @ t.T - (g * t).sum(1)[:, None]
     assert (cuts <= value + rounding * size).all()
+
+
+def test_a_compiled_part_of_another_version_is_said_and_left_out(monkeypatch):
+    import icnn.decide.kernel as kernel
+
+    monkeypatch.setattr(kernel, "VERSION", kernel.VERSION + 1)
+    with pytest.warns(RuntimeWarning, match="run the installation of icnn again"):
+        assert kernel.library.__wrapped__() is None

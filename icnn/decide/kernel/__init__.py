@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import warnings
 import weakref
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, addressof, byref, c_double, c_int64, c_void_p
@@ -130,6 +131,12 @@ class _Found(Structure):
     _fields_ = [(name, c_void_p) for name in Found._fields]
 
 
+STALE = (
+    "icnn's compiled part is of another version, so HiGHS and Clarabel decide, many times slower; "
+    "run the installation of icnn again"
+)
+
+
 @cache
 def library() -> Any:
     """The compiled library; None where it was not built, or from an older bundle.c."""
@@ -140,6 +147,7 @@ def library() -> Any:
     try:
         lib = ctypes.CDLL(str(found))
         if lib.icnn_version() != VERSION:
+            warnings.warn(STALE, RuntimeWarning, stacklevel=2)
             return None
     except (OSError, AttributeError):
         return None
