@@ -65,7 +65,8 @@ def regret(
 
     Args:
         decision: the decision.
-        truth: x (n,), in the order of `decision.columns` -> the true value, as a simulator.
+        truth: x (n,), in the order of `decision.columns` -> the true value, as a simulator. A
+            search passes by points where it is not a finite number.
         best: the truth's best feasible point (n,), or its value. Without it the best is searched
             from the decision and 16 points inside the decision's constraints, by SLSQP: then the
             regret is a lower estimate.
@@ -74,7 +75,8 @@ def regret(
         seed: of the points that the search starts from.
 
     Raises:
-        BadData: the decision has no point, or the truth is not a finite number there.
+        BadData: the decision has no point, the truth is not a finite number there or at `best`,
+            or its best is to be searched under whole numbers or cones.
     """
     if not np.isfinite(decision.x).all():
         raise BadData(f"the decision has no point ({decision.status.name}); nothing to regret")
@@ -109,7 +111,7 @@ def _signed(truth: Callable[[Array], float], sign: float) -> Callable[[Array], f
     """The truth as a cost, checked."""
 
     def cost(x: Array) -> float:
-        value = np.asarray(truth(x), dtype=float)
+        value = np.asarray(truth(np.array(x)), dtype=float)
         if value.size != 1 or not np.isfinite(value).all():
             raise BadData(f"the truth at {x.tolist()} is {value.tolist()}, not a finite number")
         return sign * float(value.reshape(()))
@@ -148,11 +150,13 @@ def _searched(program: Program, x: Array, cost: Callable[[Array], float], seed: 
     low, high = program.finite.lower, program.finite.upper
     draws = np.random.default_rng(seed).uniform(-1, 1, (STARTS, len(x)))
     starts = [x, *np.clip(centre + half * draws, low, high)]
-    size = float(np.ptp([cost(start) for start in starts])) or 1.0
+    costs = [_if_known(cost, start, np.inf) for start in starts]
+    seen = [value for value in costs if np.isfinite(value)]
+    size = float(np.ptp(seen)) or 1.0
     found = _Best(x, cost(x))
-    for start in starts:
+    for start in (s for s, value in zip(starts, costs, strict=True) if np.isfinite(value)):
         ended = minimize(
-            lambda z: cost(np.clip(z, low, high)) / size,
+            lambda z: _if_known(cost, np.clip(z, low, high), max(seen) + size) / size,
             start,
             method="SLSQP",
             bounds=Bounds(low, high),
@@ -163,7 +167,15 @@ def _searched(program: Program, x: Array, cost: Callable[[Array], float], seed: 
         if (
             np.isfinite(point).all()
             and violation_of(program, point) <= MARGIN
-            and (value := cost(point)) < found.value
+            and (value := _if_known(cost, point, np.inf)) < found.value
         ):
             found = _Best(point, value)
     return found
+
+
+def _if_known(cost: Callable[[Array], float], x: Array, otherwise: float) -> float:
+    """The cost at x; `otherwise` where the truth has none, as a simulator outside its rows."""
+    try:
+        return cost(x)
+    except BadData:
+        return otherwise

@@ -70,6 +70,28 @@ def test_the_search_stays_inside_bounds_rows_and_learned_limits():
     assert found.total >= 0
 
 
+def test_a_truth_that_ends_at_the_rows_is_searched_inside_them():
+    f = surrogate(0.3)
+    row = LinearConstraint([[1.0, 1.0]], -np.inf, 0.0)
+    decision = icnn.minimize(f, constraints=row)
+    partial = lambda x: truth(x) if x.sum() <= 1e-6 else np.nan  # noqa: E731
+    whole = icnn.regret(decision, truth)
+    assert icnn.regret(decision, partial).best == pytest.approx(whole.best, abs=1e-3)
+
+
+def test_a_truth_may_write_into_what_it_is_given():
+    decision = icnn.minimize(surrogate(0.3))
+    before = decision.x.copy()
+
+    def careless(x):
+        x -= CENTRE
+        return float(x @ x)
+
+    total = icnn.regret(decision, truth).total
+    assert icnn.regret(decision, careless).total == pytest.approx(total, abs=1e-9)
+    np.testing.assert_array_equal(decision.x, before)
+
+
 def min_on_grid(g):
     x = np.stack(np.meshgrid(*[np.linspace(-1, 0.9, 381)] * 2), -1).reshape(-1, 2)
     inside = (x.sum(1) <= 0) & (g.predict(x) <= 0.5)
