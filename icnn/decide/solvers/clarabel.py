@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -17,6 +18,9 @@ from icnn.decide.program import Program
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
 
 Array = NDArray[np.float64]
+
+# of the way to the boundary of the cones: its own, and shorter ones for when it gets stuck there
+STEPS = (0.99, 0.9, 0.8)
 
 
 @final
@@ -45,10 +49,15 @@ class Clarabel(AbstractSolver):
         A, b, cones, trace = _standard(form)
         settings = clarabel.DefaultSettings()
         settings.verbose = False
-        settings.time_limit = min(seconds, self.seconds)
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = self.tolerance
         empty = sp.csc_matrix((len(form.c), len(form.c)))
-        solution = clarabel.DefaultSolver(empty, form.c, A, b, cones, settings).solve()
+        deadline = time.perf_counter() + min(seconds, self.seconds)
+        for fraction in STEPS:
+            settings.max_step_fraction = fraction
+            settings.time_limit = max(0.0, deadline - time.perf_counter())
+            solution = clarabel.DefaultSolver(empty, form.c, A, b, cones, settings).solve()
+            if solution.status not in _STUCK:
+                break
         if solution.status in _NO_POINT:
             return Answer(Outcome.NO_POINT)
         outcome = Outcome.STOPPED if solution.status in _STOPPED else Outcome.POINT
@@ -66,6 +75,12 @@ _NO_POINT = (
     _STATUS.AlmostDualInfeasible,
 )
 _STOPPED = (_STATUS.MaxTime,)
+_STUCK = (
+    _STATUS.InsufficientProgress,
+    _STATUS.NumericalError,
+    _STATUS.MaxIterations,
+    _STATUS.AlmostSolved,
+)
 
 
 def _standard(form: Form) -> tuple[Any, Array, list[Any], tuple[Any, ...]]:
