@@ -20,6 +20,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 import icnn
 from benchmarks.instances import Case
 from benchmarks.isolated import Array, Method
+from icnn.decide.solvers import WIDE
 
 CLOSE = 1e-7  # asked of interior points: a tenth of what success asks of the range of f
 
@@ -72,7 +73,9 @@ def arrays(case: Case) -> Arrays:
 
 
 def prepared(case: Case) -> Any:
-    problem = icnn.prepare(case.f, **case.said, solver=icnn.solvers.Bundle(tolerance=1e-6))
+    loose = icnn.solvers.Bundle(tolerance=1e-6)
+    solver = loose if case.n <= WIDE or not case.linear else None  # what it picks by itself
+    problem = icnn.prepare(case.f, **case.said, solver=solver)
 
     def run(c: Array) -> icnn.Decision:
         problem.forget()
