@@ -9,8 +9,10 @@ from zoo import MODELS, QUICK, table
 
 import icnn
 from icnn import BadData, Budget
-from icnn.learn.choose import WIDTHS, simplex_least_squares
+from icnn.learn import choose
+from icnn.learn.choose import LEAST_SHARE, WIDTHS, Trained, mixed, simplex_least_squares
 from icnn.learn.loss import Split, batched_loss, loss
+from icnn.learn.train import _shrink
 from icnn.models import FICNN, PICNN, Additive, GroupMax, HyperICNN, Quadratic, Sum
 
 TINY = Budget(restarts=2, steps=60, every=10, polish=10)
@@ -63,6 +65,54 @@ def test_a_mixture_is_a_weighted_mean_of_convex_models_and_no_worse_on_its_hold_
     decision = icnn.minimize(mixed)
     assert decision.success
     assert decision.value <= mixed.predict(X).min() + 1e-9
+
+
+def test_shares_find_the_mixture_that_made_the_rows_and_drop_what_is_tiny():
+    models = [FICNN(2, (6,), seed=k).double().requires_grad_(False) for k in range(3)]
+    x = torch.from_numpy(X)
+    for shares in ([0.2, 0.5, 0.3], [0.6, 0.4 - LEAST_SHARE / 2, LEAST_SHARE / 2]):
+        y = sum(w * model(x) for w, model in zip(shares, models, strict=True))
+        trained = [Trained(model, 1.0, None) for model in models]
+        found = mixed(trained, Split(x, y, torch.ones(len(y))))
+        kept = np.array([share for share in shares if share >= LEAST_SHARE])
+        np.testing.assert_allclose(found.model.weights, kept / kept.sum(), atol=1e-3)
+        error = np.average((found.model(x) - y).numpy() ** 2)
+        assert found.loss == pytest.approx(error, abs=1e-12)
+        assert error < 1e-2 * y.var()
+
+
+def test_every_restart_comes_to_the_mixture_with_its_own_decay(monkeypatch):
+    seen = []
+
+    def recording(trained, held_out):
+        seen.extend(trained)
+        return mixed(trained, held_out)
+
+    monkeypatch.setattr(choose, "mixed", recording)
+    budget = Budget(restarts=2, decay=(0.0, 30.0), steps=100, every=100, polish=0)
+    fit(FICNN(2, (8,)), combine="mix", budget=budget)
+    first, second = (float(one.model.V[0].free.abs().max()) for one in seen)
+    assert second < 0.5 * first
+
+
+def test_decay_leaves_biases_and_weights_that_a_map_keeps_positive():
+    params = {name: torch.ones(shape) for name, shape in [("V", (2, 3, 4)), ("b", (2, 3))]}
+    params["W.0.raw"] = torch.ones(2, 3, 3)
+    _shrink(params, torch.tensor([1.0, 0.5]))
+    assert params["V"].amax((1, 2)).tolist() == [1.0, 0.5]
+    assert (params["b"] == 1).all()
+    assert (params["W.0.raw"] == 1).all()
+
+
+@torch.no_grad()
+def test_a_weighted_sum_is_its_formula_and_shifts_by_what_it_is_told():
+    parts = [FICNN(2, (6,)), Quadratic(2)]
+    model = Sum(*parts, weights=[0.3, 2.5])
+    x = torch.from_numpy(X).float()
+    expected = 0.3 * parts[0](x) + 2.5 * parts[1](x)
+    torch.testing.assert_close(model(x), expected)
+    model.shift_output(torch.tensor(1.5))
+    torch.testing.assert_close(model(x), expected + 1.5)
 
 
 @pytest.mark.parametrize("seed", range(20))
