@@ -56,6 +56,28 @@ def test_the_best_is_found_where_it_is_not_given(decided):
     assert found.total == pytest.approx(given.total, abs=1e-8)
 
 
+def test_a_best_that_is_not_zero_keeps_its_sign(decided):
+    decision, true = decided
+    away = lambda x: true(x) + 3.0  # noqa: E731
+    top = away(CENTRE)
+    for best in (top, CENTRE, None):
+        found = icnn.regret(decision, away, best=best)
+        assert found.best == pytest.approx(top, abs=1e-6)
+        assert found.total == pytest.approx(truth(decision.x), abs=1e-6)
+
+
+def test_a_point_outside_the_rows_is_never_the_best(monkeypatch):
+    import scipy.optimize
+
+    row = LinearConstraint([[1.0, 1.0]], -np.inf, 0.0)
+    decision = icnn.minimize(surrogate(0.3), constraints=row)
+    outside = scipy.optimize.OptimizeResult(x=CENTRE)
+    monkeypatch.setattr(scipy.optimize, "minimize", lambda *given, **options: outside)
+    found = icnn.regret(decision, truth)
+    np.testing.assert_array_equal(found.best_x, decision.x)
+    assert found.total == 0
+
+
 def test_the_search_stays_inside_bounds_rows_and_learned_limits():
     f, g = surrogate(0.3), surrogate(0.3)
     decision = icnn.minimize(
