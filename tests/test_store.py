@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import icnn
+from icnn.models import FICNN, Quadratic, Sum
 
 SHORT = icnn.Budget(steps=20, restarts=2, polish=5)
 X = np.random.default_rng(0).uniform(size=(40, 2))
@@ -110,6 +111,17 @@ def _with_header(path, **changes):
     arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     with path.open("wb") as stream:
         np.savez(stream, **arrays)
+
+
+def test_a_file_of_version_1_has_no_weights_of_a_sum(tmp_path):
+    X = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+    model = Sum(FICNN(2, (3,)), Quadratic(2))
+    budget = icnn.Budget(restarts=1, steps=5, polish=0)
+    s, path = icnn.fit(model, X, X[:, 0] ** 2, budget=budget), tmp_path / "m.icnn"
+    icnn.save(s, path)
+    config = {name: part for name, part in s.model.config.items() if name != "weights"}
+    _with_header(path, version=1, config=config)
+    np.testing.assert_array_equal(icnn.load(path).predict(X), s.predict(X))
 
 
 def test_a_newer_file_asks_for_an_upgrade(surrogate, tmp_path):
