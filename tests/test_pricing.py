@@ -82,6 +82,18 @@ def test_many_prices_are_each_as_if_alone(rng):
             assert (many.upper[i] == one.upper).all()
 
 
+def test_kept_cuts_move_with_the_price(rng):
+    """Cuts of another price would lie above f: the search would stop early, and not be proved."""
+    f = NETWORKS["relu-5-16-16"].f
+    base = icnn.prepare(f, bounds=[(-2, 2)] * 5).variants.base
+    sweeper, price = Sweeper(base, Bundle()), np.zeros(5)
+    for _ in range(40):
+        price = price + 0.02 * base.spread / 10 * rng.uniform(-1, 1, 5)
+        one = sweeper.price(price, keep=12)
+        assert one.value - one.bound <= 1e-8 * one.scale
+        assert one.value == pytest.approx(f(one.x) + price @ one.x, abs=1e-9 * one.scale)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_price_that_is_not_finite_changes_only_its_own_row(bad, rng):
     f = NETWORKS["relu-5-16-16"].f
