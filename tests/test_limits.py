@@ -50,7 +50,7 @@ def test_equal_to_cvxpy_certified_and_kept(name, share):
     x = cp.Variable(2)
     (value, rows), (limited, more) = by_hand(COST, x), by_hand(g, x)
     problem = cp.Problem(cp.Minimize(value), [*rows, *more, limited <= rhs, x >= -2, x <= 1.5])
-    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
     assert d.value == pytest.approx(problem.value, abs=1e-6 * d.scale)
     points = np.random.default_rng(0).uniform(-2, 1.5, (2000, 2))
     points = points[g(points) <= rhs]
