@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import LinearConstraint
 from zoo import NETWORKS, sets
 
 import icnn
 from icnn.decide.batch import judge_batch
-from icnn.decide.decision import bound_multipliers, closed
+from icnn.decide.decision import bound_multipliers, closed, violation_of
 from icnn.decide.flat import flat
 from icnn.decide.kernel import Searcher, library
 from icnn.decide.solvers.bundle import Bundle, capacity
@@ -129,3 +130,15 @@ def test_the_rule_of_success_is_the_same_for_numbers_and_arrays(rng):
         assert bool(closed(*map(float, case))) is together, case
         seen.add(together)
     assert seen == {True, False}
+
+
+@pytest.mark.parametrize(("low", "high"), [(-np.inf, -10.0), (10.0, np.inf), (10.0, 10.0)])
+@pytest.mark.parametrize("weights", [(1.0, 1.0, 0.0, 0.0, 0.0), (-3.0, 0.0, 2.0, 0.0, 1.0)])
+def test_a_missed_row_is_measured_as_by_the_judge_of_one_decision(low, high, weights, rng):
+    f = NETWORKS["relu-5-16-16"].f
+    row = LinearConstraint([np.multiply(weights, 0.1)], low, high)
+    problem = icnn.prepare(f, bounds=[(-2, 2)] * 5, constraints=row)
+    base = Variants(f, problem.program, Bundle()).base
+    one = Sweeper(base, Bundle()).price(rng.normal(size=5))
+    assert one.violation > 1
+    assert one.violation == pytest.approx(violation_of(problem.program, one.x), rel=1e-12)
