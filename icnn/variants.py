@@ -105,28 +105,23 @@ def lines_of(f: Network) -> tuple[Line, ...]:
 
 def swept_decision(swept: Swept, program: Program, seconds: float) -> Decision:
     """The only variant of a sweep as a `Decision`."""
-    v, n, named = swept.verdict, len(program.columns), program.named_rows
-    return Decision(
-        x=swept.x[0, :n],
-        value=float(v.value[0]),
-        bound=float(v.bound[0]),
-        gap=float(v.value[0] - v.bound[0]),
-        violation=float(v.violation[0]),
-        status=Status.OPTIMAL if v.optimal[0] else Status.INACCURATE,
-        message=(Status.OPTIMAL if v.optimal[0] else Status.INACCURATE).value,
-        multipliers={
-            "rows": swept.rows[0, :named],
-            "lower": swept.lower[0, :n],
-            "upper": swept.upper[0, :n],
-        },
-        solver=swept.solver[0],
-        seconds=seconds,
-        columns=program.columns,
-        scale=float(v.scale[0]),
+    v = swept.verdict
+    only = Single(
+        float(v.value[0]),
+        float(v.bound[0]),
+        float(v.violation[0]),
+        float(v.scale[0]),
+        swept.x[0],
+        swept.rows[0],
+        swept.lower[0],
+        swept.upper[0],
     )
+    return priced_decision(only, program, seconds, solver=swept.solver[0])
 
 
-def priced_decision(found: Single, program: Program, seconds: float) -> Decision:
+def priced_decision(
+    found: Single, program: Program, seconds: float, *, solver: str = Bundle.__name__
+) -> Decision:
     """What a sweeper found at one price as a `Decision`."""
     value, bound, violation, scale, x, rows, lower, upper = found
     n, gap = len(program.columns), value - bound
@@ -140,7 +135,7 @@ def priced_decision(found: Single, program: Program, seconds: float) -> Decision
         status=status,
         message=status.value,
         multipliers={"rows": rows[: program.named_rows], "lower": lower[:n], "upper": upper[:n]},
-        solver=Bundle.__name__,
+        solver=solver,
         seconds=seconds,
         columns=program.columns,
         scale=scale,
