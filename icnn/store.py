@@ -46,7 +46,7 @@ from icnn.learn.sum import Sum
 from icnn.learn.surrogate import Surrogate
 from icnn.network import Layer, Network
 
-FORMAT, VERSION = "icnn", 2  # 2: weights of the terms of a Sum
+FORMAT, VERSION = "icnn", 3  # 2: weights of the terms of a Sum; 3: context_activation
 _PLAIN = (Additive, FICNN, ReLUSum, MaxAffine, SoftMaxAffine, Quadratic, NormTerm, GroupMax)
 MODELS: dict[str, type[AbstractConvexModel]] = {
     m.__name__: m for m in (*_PLAIN, PICNN, HyperICNN, Sum)

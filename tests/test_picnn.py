@@ -10,8 +10,9 @@ from test_models import rebuilt
 from zoo import CONTEXT_MODELS
 
 import icnn
-from icnn import BadData, NotConvex
+from icnn import BadData, NotConvex, models
 from icnn.atoms import IDENTITY, RELU
+from icnn.learn.path import ContextPath
 from icnn.models import HyperICNN
 
 every = pytest.mark.parametrize("name", CONTEXT_MODELS)
@@ -165,6 +166,11 @@ def test_a_picnn_learns_a_valley_that_moves(rng):
         (lambda: icnn.PICNN(2, 1, (4, 4), activation="abs"), NotConvex, "abs may decrease"),
         (lambda: icnn.PICNN(2, 1, context_hidden=3), BadData, "context_hidden lists the units"),
         (lambda: HyperICNN(2, 1, positivity="no"), BadData, "positivity is one of"),
+        (
+            lambda: icnn.PICNN(2, 1, context_activation="tanh"),
+            BadData,
+            "context_activation is one of silu, relu, softplus, not 'tanh'",
+        ),
         (lambda: icnn.MaxAffine(2, n_context=-1), BadData, "n_context must be"),
         (lambda: icnn.LogSumExp(2, temperature=0.0), BadData, "positive temperature"),
         (lambda: icnn.FICNN(2, monotone=(1,)), BadData, r"lists \+1, 0 or -1 for each of 2"),
@@ -195,6 +201,34 @@ def test_a_picnn_learns_a_valley_that_moves(rng):
 def test_refused_with_a_sentence(make, error, sentence):
     with pytest.raises(error, match=sentence):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        icnn.PICNN,
+        HyperICNN,
+        lambda n, m, **o: icnn.MaxAffine(n, 5, n_context=m, **o),
+        lambda n, m, **o: icnn.LogSumExp(n, 5, n_context=m, **o),
+        lambda n, m, **o: models.Quadratic(n, n_context=m, context_hidden=(4,), **o),
+        lambda n, m, **o: models.NormTerm(n, n_context=m, context_hidden=(4,), **o),
+        lambda n, m, **o: models.GroupMax(n, (4,), n_context=m, **o),
+    ],
+)
+def test_a_context_activation_is_that_of_the_path_only(make):
+    """Same initial values, other functions of the context; kept in the configuration."""
+    seen = {}
+    for name in ("silu", "relu", "softplus"):
+        model = make(2, 3, context_activation=name).double()
+        path = next(part for part in model.modules() if isinstance(part, ContextPath))
+        with torch.no_grad():
+            seen[name] = model(POINTS, CONTEXTS)
+            assert torch.equal(rebuilt(model).double()(POINTS, CONTEXTS), seen[name])
+            u = torch.nn.functional.linear(CONTEXTS, path.A[0], path.b[0])
+            wanted = torch.cat([CONTEXTS, getattr(torch.nn.functional, name)(u)], -1)
+            torch.testing.assert_close(path(CONTEXTS), wanted, rtol=0, atol=0)
+    assert not torch.equal(seen["silu"], seen["relu"])
+    assert not torch.equal(seen["silu"], seen["softplus"])
 
 
 def gated(gate, h):

@@ -124,6 +124,31 @@ def test_a_file_of_version_1_has_no_weights_of_a_sum(tmp_path):
     np.testing.assert_array_equal(icnn.load(path).predict(X), s.predict(X))
 
 
+def test_a_file_of_version_2_has_a_silu_path(tmp_path):
+    budget = icnn.Budget(restarts=1, steps=5, polish=0)
+    model, path = icnn.PICNN(1, 1, (3,), (4,)), tmp_path / "m.icnn"
+    s = icnn.fit(model, X[:, :1], X[:, 0] ** 2, context=X[:, 1:], budget=budget)
+    icnn.save(s, path)
+    assert icnn.load(path).model.config["context_activation"] == "silu"
+    config = {k: part for k, part in s.model.config.items() if k != "context_activation"}
+    _with_header(path, version=2, config=config)
+    given = dict(context=X[:, 1:])
+    np.testing.assert_array_equal(
+        icnn.load(path).predict(X[:, :1], **given), s.predict(X[:, :1], **given)
+    )
+
+
+def test_a_relu_path_is_kept(tmp_path):
+    budget = icnn.Budget(restarts=1, steps=5, polish=0)
+    model, path = icnn.PICNN(1, 1, (3,), (4,), context_activation="relu"), tmp_path / "m.icnn"
+    s = icnn.fit(model, X[:, :1], X[:, 0] ** 2, context=X[:, 1:], budget=budget)
+    icnn.save(s, path)
+    given = dict(context=X[:, 1:])
+    np.testing.assert_array_equal(
+        icnn.load(path).predict(X[:, :1], **given), s.predict(X[:, :1], **given)
+    )
+
+
 def test_a_newer_file_asks_for_an_upgrade(surrogate, tmp_path):
     path = tmp_path / "m.icnn"
     icnn.save(surrogate, path)

@@ -37,6 +37,7 @@ class GroupMax(AbstractConvexModel):
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
         n_context: numbers in the context, which moves every b; 0 for none.
         context_hidden: units of each layer between the context and the b.
+        context_activation: of those units, "silu", "relu" or "softplus".
         seed: of the initial values; `fit` draws its own.
     """
 
@@ -49,6 +50,7 @@ class GroupMax(AbstractConvexModel):
         positivity: str = "softplus",
         n_context: int = 0,
         context_hidden: Sequence[int] = (64,),
+        context_activation: str = "silu",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -62,11 +64,12 @@ class GroupMax(AbstractConvexModel):
             positivity=positivity,
             n_context=m,
             context_hidden=sizes,
+            context_activation=context_activation,
             seed=seed,
         )
         self.atoms = [Max(group)] * len(units) + [IDENTITY]
         rows = [*(group * k for k in units), 1]
-        self.path = ContextPath(m, sizes)
+        self.path = ContextPath(m, sizes, context_activation)
         self.V = nn.ParameterList(torch.zeros(count, n) for count in rows)
         self.b = Modules(Shaped((count,), self.path.width) for count in rows)
         self.W = Modules(

@@ -35,6 +35,7 @@ class HyperICNN(AbstractConvexModel):
         hidden: units of each hidden layer, or "auto" for those that `fit` finds best on the
             hold-out.
         context_hidden: units of each layer between the context and the weights.
+        context_activation: of those units, "silu", "relu" or "softplus".
         activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
             layer, "abs".
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
@@ -49,6 +50,7 @@ class HyperICNN(AbstractConvexModel):
         context_hidden: Sequence[int] = (32,),
         activation: str = "relu",
         *,
+        context_activation: str = "silu",
         positivity: str = "softplus",
         seed: int = 0,
     ) -> None:
@@ -63,11 +65,12 @@ class HyperICNN(AbstractConvexModel):
             n_context=m,
             hidden=hidden if isinstance(hidden, str) else sizes,
             context_hidden=path,
+            context_activation=context_activation,
             activation=activation,
             positivity=positivity,
             seed=seed,
         )
-        self.path = ContextPath(m, path)
+        self.path = ContextPath(m, path, context_activation)
         rows, width = [*sizes, 1], self.path.width
         self.V = Modules(Shaped((units, n), width) for units in rows)
         self.b = Modules(Shaped((units,), width) for units in rows)

@@ -24,9 +24,9 @@ from icnn.network import Layer
 class Pieces(nn.Module):
     """The affine pieces a_k(c) · x + b_k(c), as the rows of a layer."""
 
-    def __init__(self, n: int, count: int, n_context: int, context_hidden: Sequence[int]) -> None:
+    def __init__(self, n: int, count: int, path: ContextPath) -> None:
         super().__init__()
-        self.path = ContextPath(n_context, context_hidden)
+        self.path = path
         self.slopes = Shaped((count, n), self.path.width)
         self.intercepts = Shaped((count,), self.path.width)
 
@@ -56,6 +56,7 @@ class MaxAffine(AbstractConvexModel):
         pieces: how many.
         n_context: numbers in the context; 0 for none.
         context_hidden: units of each layer between the context and the pieces.
+        context_activation: of those units, "silu", "relu" or "softplus".
         seed: of the initial values; `fit` draws its own.
     """
 
@@ -66,13 +67,21 @@ class MaxAffine(AbstractConvexModel):
         *,
         n_context: int = 0,
         context_hidden: Sequence[int] = (64,),
+        context_activation: str = "silu",
         seed: int = 0,
     ) -> None:
         super().__init__()
         n, k = positive_int("n_inputs", n_inputs), positive_int("pieces", pieces)
         m, sizes = context_width(n_context), unit_counts("context_hidden", context_hidden)
-        self.config = dict(n_inputs=n, pieces=k, n_context=m, context_hidden=sizes, seed=seed)
-        self.pieces = Pieces(n, k, m, sizes)
+        self.config = dict(
+            n_inputs=n,
+            pieces=k,
+            n_context=m,
+            context_hidden=sizes,
+            context_activation=context_activation,
+            seed=seed,
+        )
+        self.pieces = Pieces(n, k, ContextPath(m, sizes, context_activation))
         self.reset_parameters(seeded(seed))
 
     def layers(self, context: Tensor | None) -> tuple[Layer, ...]:
@@ -99,6 +108,7 @@ class LogSumExp(AbstractConvexModel):
         temperature: T, in units of the standardised y.
         n_context: numbers in the context; 0 for none.
         context_hidden: units of each layer between the context and the pieces.
+        context_activation: of those units, "silu", "relu" or "softplus".
         seed: of the initial values; `fit` draws its own.
     """
 
@@ -110,6 +120,7 @@ class LogSumExp(AbstractConvexModel):
         *,
         n_context: int = 0,
         context_hidden: Sequence[int] = (64,),
+        context_activation: str = "silu",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -122,9 +133,10 @@ class LogSumExp(AbstractConvexModel):
             temperature=self.atom.temperature,
             n_context=m,
             context_hidden=sizes,
+            context_activation=context_activation,
             seed=seed,
         )
-        self.pieces = Pieces(n, k, m, sizes)
+        self.pieces = Pieces(n, k, ContextPath(m, sizes, context_activation))
         self.reset_parameters(seeded(seed))
 
     def layers(self, context: Tensor | None) -> tuple[Layer, ...]:

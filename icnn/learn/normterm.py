@@ -32,6 +32,7 @@ class NormTerm(AbstractConvexModel):
         positivity: how λ stays non-negative: "softplus", "square", "exp" or "projection".
         n_context: numbers in the context, which moves d, a and b; 0 for none.
         context_hidden: units of each layer between the context and those.
+        context_activation: of those units, "silu", "relu" or "softplus".
         seed: of the initial values; `fit` draws its own.
     """
 
@@ -44,6 +45,7 @@ class NormTerm(AbstractConvexModel):
         positivity: str = "softplus",
         n_context: int = 0,
         context_hidden: Sequence[int] = (),
+        context_activation: str = "silu",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -57,12 +59,13 @@ class NormTerm(AbstractConvexModel):
             positivity=positivity,
             n_context=m,
             context_hidden=sizes,
+            context_activation=context_activation,
             seed=seed,
         )
         self.atom = Norm(rows)
         self.A = nn.Parameter(torch.zeros(count * rows, n))
         self.weight = NonNegative(1, count, positivity)
-        self.path = ContextPath(m, sizes)
+        self.path = ContextPath(m, sizes, context_activation)
         self.d = Shaped((count * rows,), self.path.width)
         self.slope = Shaped((1, n), self.path.width)
         self.offset = Shaped((1,), self.path.width)

@@ -1,14 +1,21 @@
 """How a context shapes a model: an ordinary network of it, and tensors that its units move."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
+from icnn.errors import BadData
 from icnn.learn.weights import fill_normal
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "silu": nn.functional.silu,
+    "relu": nn.functional.relu,
+    "softplus": nn.functional.softplus,
+}
 
 
 @final
@@ -39,12 +46,20 @@ class Shaped(nn.Module):
             fill_normal(self.slope, variance, generator)
 
 
+def path_activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The function of this name; of c nothing needs to be convex, so any would do."""
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise BadData(f"context_activation is one of {', '.join(ACTIVATIONS)}, not {name!r}")
+    return ACTIVATIONS[name]
+
+
 @final
 class ContextPath(nn.Module):
     """u(c): the context, and beside it the last layer of an ordinary network of it."""
 
-    def __init__(self, n_context: int, hidden: Sequence[int]) -> None:
+    def __init__(self, n_context: int, hidden: Sequence[int], activation: str = "silu") -> None:
         super().__init__()
+        self.activation = path_activation(activation)
         sizes = [n_context, *hidden] if n_context else [0]
         self.width = n_context + (sizes[-1] if len(sizes) > 1 else 0)
         self.A = nn.ParameterList(torch.zeros(above, below) for below, above in pairwise(sizes))
@@ -55,7 +70,7 @@ class ContextPath(nn.Module):
         if u is None or context is None or len(self.A) == 0:
             return u
         for A, b in zip(self.A, self.b, strict=True):
-            u = nn.functional.silu(nn.functional.linear(u, A, b))
+            u = self.activation(nn.functional.linear(u, A, b))
         return torch.cat([context, u], -1)
 
     @torch.no_grad()

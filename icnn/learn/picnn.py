@@ -36,6 +36,7 @@ class PICNN(AbstractConvexModel):
         hidden: units of each hidden layer, or "auto" for those that `fit` finds best on the
             hold-out.
         context_hidden: units of each layer of the context path.
+        context_activation: of those units, "silu", "relu" or "softplus".
         activation: "relu", "leaky_relu", "softplus", "elu", "identity" or, with one hidden
             layer, "abs".
         positivity: how W stays non-negative: "softplus", "square", "exp" or "projection".
@@ -52,6 +53,7 @@ class PICNN(AbstractConvexModel):
         context_hidden: Sequence[int] = (64,),
         activation: str = "relu",
         *,
+        context_activation: str = "silu",
         positivity: str = "softplus",
         monotone: Sequence[int] | None = None,
         seed: int = 0,
@@ -68,12 +70,13 @@ class PICNN(AbstractConvexModel):
             n_context=m,
             hidden=hidden if isinstance(hidden, str) else sizes,
             context_hidden=path,
+            context_activation=context_activation,
             activation=activation,
             positivity=positivity,
             monotone=signs,
             seed=seed,
         )
-        self.path = ContextPath(m, path)
+        self.path = ContextPath(m, path, context_activation)
         rows, width = [*sizes, 1], self.path.width
         self.V = Modules(Skip(units, n, signs, positivity) for units in rows)
         self.h = Modules(Shaped((n,), width) for _ in rows)

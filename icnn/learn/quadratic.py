@@ -32,6 +32,7 @@ class Quadratic(AbstractConvexModel):
         rank: rows of the low-rank part.
         n_context: numbers in the context, which moves e, a and b; 0 for none.
         context_hidden: units of each layer between the context and those.
+        context_activation: of those units, "silu", "relu" or "softplus".
         seed: of the initial values; `fit` draws its own.
     """
 
@@ -43,6 +44,7 @@ class Quadratic(AbstractConvexModel):
         *,
         n_context: int = 0,
         context_hidden: Sequence[int] = (),
+        context_activation: str = "silu",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -51,13 +53,19 @@ class Quadratic(AbstractConvexModel):
             raise BadData(f"kind is one of {', '.join(KINDS)}, not {kind!r}")
         r, sizes = positive_int("rank", rank), unit_counts("context_hidden", context_hidden)
         self.config = dict(
-            n_inputs=n, kind=kind, rank=r, n_context=m, context_hidden=sizes, seed=seed
+            n_inputs=n,
+            kind=kind,
+            rank=r,
+            n_context=m,
+            context_hidden=sizes,
+            context_activation=context_activation,
+            seed=seed,
         )
         rows = {"diagonal": 0, "low_rank": r, "full": n}[kind]
         self.diagonal = None if kind == "full" else nn.Parameter(torch.zeros(n))
         self.factor = None if kind == "diagonal" else nn.Parameter(torch.zeros(rows, n))
         self.atom = SumSquares(rows if kind == "full" else n + rows)
-        self.path = ContextPath(m, sizes)
+        self.path = ContextPath(m, sizes, context_activation)
         self.shift = Shaped((self.atom.size,), self.path.width)
         self.slope = Shaped((1, n), self.path.width)
         self.offset = Shaped((1,), self.path.width)
