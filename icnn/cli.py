@@ -116,6 +116,7 @@ def _fit_options(command: argparse.ArgumentParser) -> None:
     add("--target", metavar="COL", required=True, help="the column to learn")
     add("--decisions", metavar="A,B,C", help="columns it depends on (default: all numeric ones)")
     add("--context", metavar="C,D", help="columns it depends on, but nobody decides")
+    add("--groups", metavar="C,D", help="rows with equal entries here are held out together")
     add("--concave", action="store_true", help="learn a gain to maximise, instead of a cost")
     add(
         "--model",

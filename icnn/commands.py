@@ -58,19 +58,21 @@ def demo(args: Namespace) -> None:
 
 def fit(args: Namespace) -> None:
     """Learn a function of some columns of a CSV file, and save it."""
-    from icnn.sheet import choose, read_csv
+    from icnn.sheet import choose, group_labels, read_csv
     from icnn.store import save
 
     _check_out(args.out, args.table)
     budget = _budget(args.steps)
     frame = read_csv(args.table, args.separator)
-    names, given, left_out = choose(frame, args.target, args.decisions, args.context)
+    asked = (args.target, args.decisions, args.context)
+    names, given, left_out = choose(frame, *asked, groups=args.groups)
     y = read_column(frame[args.target], f"column {args.target!r}", len(frame))
     if left_out:
         print(left_out)
     context = frame[given] if given else None
     model = _model(args.model, len(names), context)
     options = {"seed": args.seed, "concave": args.concave, "budget": budget}
+    options["groups"] = group_labels(frame, args.groups)
     f = learn(model, frame[names], y, context=context, **options)
     save(f, args.out)
     shape = "concave" if f.concave else "convex"

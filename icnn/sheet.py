@@ -88,7 +88,12 @@ def is_parquet(path: str) -> bool:
 
 
 def choose(
-    frame: pd.DataFrame, target: str, listed: str | None, context: str | None = None
+    frame: pd.DataFrame,
+    target: str,
+    listed: str | None,
+    context: str | None = None,
+    *,
+    groups: str | None = None,
 ) -> tuple[list[str], list[str], str]:
     """Names of the decision and the context columns, and a sentence on those left out.
 
@@ -97,11 +102,14 @@ def choose(
         target: the column to learn.
         listed: names of decisions between commas; by default every other named numeric column.
         context: names of what cannot be decided, between commas.
+        groups: names of labels of rows, between commas: decisions only where they are listed.
     """
     if target not in frame:
         raise BadData(f"--target: there is no column {target!r} among {_joined(frame)}")
     given = [] if context is None else _listed(frame, target, context, "--context")
-    others = [str(name) for name in frame if name != target and name not in given]
+    labels = [] if groups is None else _listed(frame, target, groups, "--groups")
+    apart = {target, *given, *labels}
+    others = [str(name) for name in frame if name not in apart]
     if listed is not None:
         names, why = _listed(frame, target, listed, "--decisions"), "not listed"
         if both := [name for name in names if name in given]:
@@ -114,6 +122,20 @@ def choose(
             raise BadData(f"no column but the target {target!r} is numeric: {_joined(frame)}")
     left_out = [name for name in others if name not in names]
     return names, given, f"Left out ({why}): {_joined(left_out)}." if left_out else ""
+
+
+def group_labels(frame: pd.DataFrame, groups: str | None) -> pd.Series | None:
+    """One number a row, the same where the columns named between commas have equal entries."""
+    if groups is None:
+        return None
+    names = _names(groups)
+    for name in names:
+        if (missing := frame[name].isna()).any():
+            row = int(missing.to_numpy().argmax())
+            raise BadData(
+                f"--groups: column {name!r} is empty in row {row} (line {row + 2} of the file)"
+            )
+    return frame.groupby(names).ngroup()
 
 
 def _refuse_spoiled(frame: pd.DataFrame, names: list[str]) -> None:
@@ -134,7 +156,7 @@ def _refuse_spoiled(frame: pd.DataFrame, names: list[str]) -> None:
 
 
 def _listed(frame: pd.DataFrame, target: str, listed: str, option: str) -> list[str]:
-    names = [name.strip() for name in next(csv.reader([listed], skipinitialspace=True), [])]
+    names = _names(listed)
     if not names:
         raise BadData(f"{option} names no column; write it as a,b,c")
     for name in names:
@@ -145,6 +167,10 @@ def _listed(frame: pd.DataFrame, target: str, listed: str, option: str) -> list[
         if names.count(name) > 1:
             raise BadData(f"{option} names column {name!r} more than once")
     return names
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in next(csv.reader([listed], skipinitialspace=True), [])]
 
 
 def _parsed(path: str, raw: bytes, separator: str, *, header: bool) -> pd.DataFrame:

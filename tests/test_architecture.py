@@ -29,7 +29,7 @@ MODELS = {  # a new model is one new file
 LEARN = [
     {"learn.weights", "learn.table", "learn.history"},
     {"learn.model", "learn.path", "learn.context"},
-    {"learn.loss"},
+    {"learn.loss", "learn.groups"},
     {"learn.train", "learn.surrogate", *MODELS},
     {"learn.polish"},
     {"learn.choose"},

@@ -22,6 +22,7 @@ def folder(tmp_path_factory):
     X = np.column_stack([rng.uniform(0, 10, ROWS), rng.uniform(-2, 2, ROWS)])
     y = (X[:, 0] - 4) ** 2 + X[:, 1] ** 2 + 1
     lines = [f"{i},m{i},{a},{b},{c}" for i, ((a, b), c) in enumerate(zip(X, y, strict=True))]
+    (folder / "gap.csv").write_text("a,day,cost\n1,x,1\n2,,2\n")
     (folder / "t.csv").write_text("\n".join(["id,name,a,b c,cost", *lines]) + "\n")
     options = {"budget": icnn.Budget(steps=50, polish=5), "columns": ["a", "b c"]}
     icnn.save(icnn.fit(icnn.MaxAffine(2, 8), X, y, **options), folder / "m.icnn")
@@ -412,3 +413,24 @@ def test_a_few_cells_of_text_do_not_drop_a_column(run, folder):
     code, _, err = run("fit", "spoiled.csv", "--target", "cost", "--out", "x.icnn")
     assert code == 2
     assert "column 'a', row 7 (line 9 of the file): 'oops' is not a number" in err
+
+
+def test_fit_holds_out_whole_groups_of_the_named_columns(run, monkeypatch):
+    asked = []
+
+    def recording(model, X, y, **options):
+        asked.append((list(X), options["groups"]))
+        return icnn.fit(model, X, y, **options)
+
+    monkeypatch.setattr(commands, "learn", recording)
+    argv = ["fit", "waves.csv", "--target", "cost", "--steps", "5", "--out", "g.icnn"]
+    assert run(*argv, "--context", "wave,site", "--groups", "site,calm")[0] == 0
+    (decisions, labels), *_ = asked
+    assert decisions == ["a"]  # a label is no decision unless it is listed
+    assert labels.nunique() == 4
+    run(*argv, "--decisions", "a,wave")
+    assert asked[1][1] is None
+    assert "--groups: there is no column 'day'" in refused(run, *argv, "--groups", "day")
+    assert refused(run, "fit", "gap.csv", *argv[2:], "--groups", "day") == (
+        "--groups: column 'day' is empty in row 1 (line 3 of the file)"
+    )

@@ -15,6 +15,7 @@ from icnn.errors import BadData
 from icnn.learn import train as training
 from icnn.learn.additive import Additive
 from icnn.learn.ficnn import FICNN
+from icnn.learn.groups import Labels, held_out_rows
 from icnn.learn.history import History
 from icnn.learn.loss import Split
 from icnn.learn.model import AbstractConvexModel, seeded
@@ -30,7 +31,7 @@ LEAST_SHARE = 0.02  # of a model in a mixture; a smaller one makes it larger, no
 
 
 @final
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """How every model is trained."""
 
@@ -38,6 +39,7 @@ class Plan:
     seed: int
     warm_start: bool = False
     progress: bool | None = None
+    groups: Labels | None = None  # (N,) of the rows, held out whole
 
 
 @final
@@ -75,7 +77,7 @@ def train_all(
     models: Sequence[AbstractConvexModel], data: Split, plan: Plan, *, mix: bool
 ) -> Trained:
     """The best of the models on one hold-out, or with `mix` the weighted mean of all restarts."""
-    held_out, kept = _split(data, plan.budget.validation, plan.seed)
+    held_out, kept = _split(data, plan)
     trained = [one for model in models for one in _train(model, kept, held_out, plan, mix=mix)]
     return mixed(trained, held_out) if mix else best(trained)
 
@@ -121,10 +123,13 @@ def _candidates(model: AbstractConvexModel, data: Split, plan: Plan) -> list[Abs
     return candidates
 
 
-def _split(data: Split, share: float, seed: int) -> tuple[Split, Split]:
+def _split(data: Split, plan: Plan) -> tuple[Split, Split]:
     """Held-out and kept rows."""
-    rows = len(data.y)
-    order = torch.randperm(rows, generator=seeded(seed))
+    rows, share = len(data.y), plan.budget.validation
+    if plan.groups is not None:
+        held_out, kept = held_out_rows(plan.groups, share, plan.seed)
+        return data.rows(held_out), data.rows(kept)
+    order = torch.randperm(rows, generator=seeded(plan.seed))
     count = min(max(1, round(share * rows)), rows - 2)
     return data.rows(order[:count]), data.rows(order[count:])
 

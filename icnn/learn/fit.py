@@ -21,6 +21,7 @@ from icnn.learn.choose import (
     train_all,
 )
 from icnn.learn.context import ContextEncoder, learn_encoder, read_contexts
+from icnn.learn.groups import named_apart, read_groups
 from icnn.learn.loss import Split
 from icnn.learn.model import AbstractConvexModel, check_seed
 from icnn.learn.surrogate import Surrogate
@@ -41,6 +42,7 @@ def fit(
     context: Any = None,
     sample_weight: Any = None,
     gradients: Any = None,
+    groups: Any = None,
     combine: str | None = None,
     seed: int = 0,
     concave: bool = False,
@@ -69,6 +71,12 @@ def fit(
         sample_weight: (N,) non-negative.
         gradients: (N, n) slopes ∂y/∂x, such as the duals of an optimisation problem, learned along
             with y; NaN where one is not known.
+        groups: (N,) labels, of any kind: rows of one label are held out together or not at all,
+            as with scikit-learn's GroupKFold. Where rows share a context, a hold-out of single rows
+            says how well new decisions are known at contexts seen before, one of groups how well
+            new contexts are. "context" groups the rows of equal context; another text names the
+            column of the frame X that holds the labels, which then is no decision. Groups come
+            whole, so that the hold-out is only near its share of the rows.
         combine: "best" keeps the model and restart of least error on the hold-out; "mix" their
             mean with the non-negative weights of least error there. By default "best", but "mix"
             for "auto".
@@ -85,14 +93,17 @@ def fit(
     """
     began = time.perf_counter()
     seed = check_seed(seed)
+    X, groups = named_apart(X, groups)
     inputs, names = read_table(X, columns)
     target = read_column(y, "y", len(inputs))
     weight = read_weight(sample_weight, len(inputs))
     slopes = read_slopes(gradients, names, len(inputs))
     given = read_contexts(context, context_columns, len(inputs))
+    labels = read_groups(groups, given, len(inputs))
     keep = weight > LEAST_WEIGHT
     given = {name: entries[keep] for name, entries in given.items()}
     inputs, target, weight = inputs[keep], target[keep], weight[keep]
+    labels = None if labels is None else labels[keep]
     _check_rows(inputs, target, names)
     encoder = _encoder(given, weight, names)
     models = _models(model, len(names), encoder, warm_start)
@@ -109,9 +120,8 @@ def fit(
         None if encoder is None else _rounded(encoder.encode(given)),
         None if slopes is None else _rounded(sign * slopes[keep] * (x_scale / y_scale)),
     )
-    plan = Plan(budget or Budget(), seed, warm_start, progress)
-    mix = check_combine(combine, model) == "mix"
-    found = train_all(models, data, plan, mix=mix)
+    plan = Plan(budget or Budget(), seed, warm_start, progress, labels)
+    found = train_all(models, data, plan, mix=check_combine(combine, model) == "mix")
     history = replace(found.history, seconds=time.perf_counter() - began)
     lower, upper = inputs.min(0), inputs.max(0)
     scalers = (x_mean, x_scale, y_mean, y_scale)
