@@ -1,5 +1,6 @@
 """Wide problems go to HiGHS first, and both ways end at the same certified value."""
 
+import highspy
 import numpy as np
 import pytest
 
@@ -31,3 +32,18 @@ def test_the_number_of_columns_decides_who_is_asked_first(n, first):
     assert other.success
     assert decision.value == pytest.approx(other.value, abs=1e-6 * decision.scale)
     assert prepared.value == pytest.approx(other.value, abs=1e-6 * decision.scale)
+
+
+@pytest.mark.parametrize(("whole", "presolve"), [(0, "off"), (1, "choose")])
+def test_only_whole_numbers_are_presolved(whole, presolve, monkeypatch):
+    asked, run = [], highspy.Highs.run
+
+    def recording(highs):
+        asked.append(highs.getOptionValue("presolve")[1])
+        return run(highs)
+
+    monkeypatch.setattr(highspy.Highs, "run", recording)
+    f, n = wide(4), 4
+    d = icnn.minimize(f, bounds=[(-1, 1)] * n, integrality=[whole] * n, solver=icnn.solvers.HiGHS())
+    assert d.success
+    assert asked[0] == presolve

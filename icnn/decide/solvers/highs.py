@@ -75,6 +75,8 @@ class HiGHS(AbstractSolver):
             mip_feasibility_tolerance=self.tolerance,
             mip_abs_gap=self.mip_gap,
             mip_rel_gap=0.0,
+            # it finds nothing to take away in networks: 105 ms with it, 38 without, at 784, 128 x 2
+            presolve="choose" if form.integral.any() else "off",
         )
         if seconds < math.inf:
             options["time_limit"] = float(seconds)
