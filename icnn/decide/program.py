@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from icnn.atoms import AbstractAtom
 from icnn.decide.cones import Cone
 from icnn.decide.sets import Box, Rows, implied
-from icnn.network import Network, with_output
+from icnn.network import Layer, Network, with_output
 
 Array = NDArray[np.float64]
 SAMPLES = 32
@@ -147,6 +147,26 @@ class Program:
     def n(self) -> int:
         """Number of columns, auxiliary ones included."""
         return self.objective.n
+
+    def priced(self, price: Array) -> Program:
+        """The same with the objective f(x) + price·x: what prices do not move is kept.
+
+        Args:
+            price: (n,), finite.
+        """
+        *hidden, out = with_output(self.objective)
+        total = Layer(out.atom, out.V + torch.from_numpy(price), out.b, out.W)
+        program = replace(self, objective=Network._unchecked((*hidden, total)))
+        if all(layer.W for layer in hidden):
+            return program  # only the output reads x: its slopes are the scale
+        part, *limits = self.parts
+        last = replace(part.lines[-1], V=part.lines[-1].V + price)
+        own = replace(
+            part, lines=(*part.lines[:-1], last), values=part.values + part.samples @ price
+        )
+        kept = {name: getattr(self, name) for name in ("finite", "kinks", "far", "reach")}
+        program.__dict__.update(kept, samples=part.samples, parts=(own, *limits))
+        return program
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
