@@ -19,7 +19,7 @@ from icnn.decide.sets import Box, fix, read_bounds, whole
 from icnn.decide.solve import solve
 from icnn.decide.solvers import pick
 from icnn.decide.solvers.bundle import Bundle
-from icnn.decide.solvers.solver import AbstractSolver
+from icnn.decide.solvers.solver import AbstractSolver, Start
 from icnn.decide.sweep import Sweeper
 from icnn.errors import BadData
 from icnn.learn.surrogate import AbstractSurrogate
@@ -61,7 +61,7 @@ class Prepared:
     ) -> None:
         self.f, self._limits, self.program, self._solver = f, limits, program, solver
         self._held = held  # (n,), inside which new bounds lie
-        self._start: Any = None
+        self._start: Start | None = None
         self._contexts: Sweeper | Relay | None = None
 
     @cached_property
@@ -125,7 +125,7 @@ class Prepared:
 
     def forget(self) -> None:
         """Start the next search from nothing, not from the cuts and bases of the last."""
-        self._start = None
+        self._start = self._start and self._start.forgotten()
         if "_sweeper" in self.__dict__:
             self._sweeper.forget()
 

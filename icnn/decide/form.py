@@ -8,7 +8,7 @@ unit's size and held above its atom. The output layer is the objective: no colum
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
 import numpy as np
@@ -58,6 +58,12 @@ class Form:
     program: Program
     scaling: Scaling
     places: tuple[tuple[Place, ...], ...]  # by part and hidden layer
+
+    def repriced(self, program: Program) -> Form:
+        """That of a program that differs in its output layer alone."""
+        scaling = self.scaling.ranged(program)
+        c, offset = _Builder(program, scaling, self.places, len(self.c)).costs()
+        return replace(self, c=c, offset=offset, program=program, scaling=scaling)
 
     def x(self, v: Array) -> Array:
         """The decision in the user's units, inside its bounds."""
@@ -241,15 +247,18 @@ class _Builder:
         A.resize((len(cone.b), self.width))
         self.cones.append(Cone(cone.kind, A, (cone.b + cone.A @ s.centre) / size))
 
-    def form(self) -> Form:
-        """Everything collected."""
+    def costs(self) -> tuple[Array, float]:
+        """c and offset: the output layer, divided by the range of f."""
         output, size = self.program.parts[0].lines[-1], self.scaling.parts[0]
         c = np.zeros(self.width)
         columns, values = self.argument(0, output)
         c[columns] = values[0] / size
+        return c, float(self.shift(output)[0]) / size
+
+    def form(self) -> Form:
+        """Everything collected."""
         return Form(
-            c,
-            float(self.shift(output)[0]) / size,
+            *self.costs(),
             Strip(*(np.concatenate(part) for part in zip(*self.strips, strict=True))),
             self.lower,
             self.upper,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -25,6 +25,10 @@ class Scaling:
     parts: Array  # of the objective and each learned function
     cones: Array
 
+    def ranged(self, program: Program) -> Scaling:
+        """The same with the ranges of other functions."""
+        return replace(self, parts=_ranges(program))
+
 
 def scaling_of(program: Program) -> Scaling:
     """Half-widths of columns, sizes of units, rows and cones, and the range of each function."""
@@ -38,9 +42,13 @@ def scaling_of(program: Program) -> Scaling:
         step,
         tuple(tuple(_power_of_two(size) for size in part.unit_sizes) for part in program.parts),
         _power_of_two(A),
-        _power_of_two(np.array([part.spread for part in program.parts])),
+        _ranges(program),
         _power_of_two(np.array(cones)),
     )
+
+
+def _ranges(program: Program) -> Array:
+    return _power_of_two(np.array([part.spread for part in program.parts]))
 
 
 def _power_of_two(size: Array) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any, final
 
 import highspy
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from icnn.decide.form import Form, linear_form, not_linear
 from icnn.decide.program import Program
-from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
+from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, Start, check_limits
 
 Array = NDArray[np.float64]
 ROWWISE, MINIMIZE = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
@@ -42,29 +43,30 @@ class HiGHS(AbstractSolver):
         return None if reason is None else f"HiGHS: {reason}"
 
     def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
-        form = linear_form(program)
-        highs = self._loaded(form, min(seconds, self.seconds))
-        bound, stopped = None, False
-        if form.integral.any():
-            highs.run()
-            status = highs.getModelStatus()
-            bound = highs.getInfo().mip_dual_bound * form.scaling.parts[0]
-            if not highs.getSolution().value_valid or status in _NO_POINT:
-                return _without_point(status)
-            stopped = status in _STOPPED
-            _fix_integers(highs, form)
-        elif start is not None:
-            highs.setBasis(start)
+        known, seconds = start or Start(), min(seconds, self.seconds)
+        if program.integral.any():
+            return self._whole(linear_form(program), seconds)
+        held = known.held
+        timed = seconds < math.inf  # HiGHS counts the time of all its runs
+        if timed or not (isinstance(held, _Held) and held.takes(program, self)):
+            form = linear_form(program)
+            held = _Held(self, form, self._loaded(form, seconds))
+        return held.solve(program, known.basis)
+
+    def _whole(self, form: Form, seconds: float) -> Answer:
+        """Branch and bound, then a linear program with the whole numbers held."""
+        highs = self._loaded(form, seconds)
         highs.run()
-        status, solution = highs.getModelStatus(), highs.getSolution()
-        if not solution.value_valid or status in _NO_POINT:
+        status = highs.getModelStatus()
+        bound = highs.getInfo().mip_dual_bound * form.scaling.parts[0]
+        if not highs.getSolution().value_valid or status in _NO_POINT:
             return _without_point(status)
-        proof = None
-        if solution.dual_valid:
-            proof = form.multipliers(np.array(solution.row_dual))
-        basis = highs.getBasis() if bound is None else None
-        outcome = Outcome.STOPPED if stopped or status in _STOPPED else Outcome.POINT
-        return Answer(outcome, form.x(np.array(solution.col_value)), proof, bound, basis)
+        _fix_integers(highs, form)
+        answer = _answered(highs, form)
+        if answer.x is None:
+            return answer
+        outcome = Outcome.STOPPED if status in _STOPPED else answer.outcome
+        return replace(answer, outcome=outcome, bound=bound, start=None)
 
     def _loaded(self, form: Form, seconds: float) -> highspy.Highs:
         highs = _Quiet()  # type: ignore[no-untyped-call]
@@ -101,6 +103,46 @@ class HiGHS(AbstractSolver):
             form.integral.astype(np.int32),
         )
         return highs
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A linear program in HiGHS's own arrays, which gets other costs; threads take turns."""
+
+    solver: HiGHS
+    form: Form
+    highs: highspy.Highs
+    alone: Any = field(default_factory=Lock)
+
+    def takes(self, program: Program, solver: HiGHS) -> bool:
+        """Whether only costs differ."""
+        return solver == self.solver and program.differs_in_costs(self.form.program)
+
+    def solve(self, program: Program, basis: Any) -> Answer:
+        """From a basis, or from nothing."""
+        form = self.form.repriced(program)
+        every = np.arange(len(form.c), dtype=np.int32)
+        with self.alone:
+            self.highs.changeColsCost(len(every), every, form.c)
+            self.highs.changeObjectiveOffset(form.offset)
+            self.highs.clearSolver()
+            if basis is not None:
+                self.highs.setBasis(basis)
+            answer = _answered(self.highs, form)
+        return replace(answer, start=Start(answer.start and answer.start.basis, self))
+
+
+def _answered(highs: highspy.Highs, form: Form) -> Answer:
+    highs.run()
+    status, solution = highs.getModelStatus(), highs.getSolution()
+    if not solution.value_valid or status in _NO_POINT:
+        return _without_point(status)
+    proof = form.multipliers(np.array(solution.row_dual)) if solution.dual_valid else None
+    outcome = Outcome.STOPPED if status in _STOPPED else Outcome.POINT
+    return Answer(
+        outcome, form.x(np.array(solution.col_value)), proof, start=Start(highs.getBasis())
+    )
 
 
 class _Quiet(highspy.Highs):

@@ -1,9 +1,11 @@
 """What a solver is: it refuses in words, or answers with a point and multipliers."""
 
+from __future__ import annotations
+
 import abc
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -26,6 +28,19 @@ class Outcome(enum.Enum):
 
 @final
 @dataclass(frozen=True, eq=False)
+class Start:
+    """What a solver keeps of a program, in forms of its own."""
+
+    basis: Any = None  # where it ended
+    held: Any = None  # the arrays that it read
+
+    def forgotten(self) -> Start:
+        """The same without the place where the last search ended."""
+        return replace(self, basis=None)
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Answer:
     """A point, in all columns of the program, and what proves it."""
 
@@ -33,7 +48,7 @@ class Answer:
     x: Array | None = None
     proof: Multipliers | None = None
     bound: float | None = None  # for programs with integers only
-    start: Any = None  # the solver's own state, for a warm start of a similar program
+    start: Start | None = None  # for a similar program
     solver: str | None = None  # who found it, where it was not the one that was asked
 
 
@@ -50,7 +65,7 @@ class AbstractSolver(abc.ABC):
     def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
         """A point and multipliers in the user's units, within this time.
 
-        `start` is the `Answer.start` of a program of the same shape; it may be ignored.
+        `start` is the `Start` of a program of the same shape, or None; it may be ignored.
         """
 
 
