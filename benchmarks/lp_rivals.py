@@ -94,7 +94,7 @@ def of_decision(d: icnn.Decision) -> tuple[Array, dict]:
     return d.x, facts
 
 
-def highs(case: Case) -> Any:
+def highs(case: Case, presolve: str = "choose") -> Any:
     """HiGHS on arrays that it holds: new costs, no basis from before, as ours starts anew."""
     a, solver, n = arrays(case), highspy.Highs(), case.n
     lp = highspy.HighsLp()
@@ -105,6 +105,7 @@ def highs(case: Case) -> Any:
     lp.a_matrix_.start_, lp.a_matrix_.index_ = a.M.indptr, a.M.indices
     lp.a_matrix_.value_ = a.M.data
     solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("presolve", presolve)
     solver.passModel(lp)
     every = np.arange(n, dtype=np.int32)
 
@@ -259,6 +260,7 @@ EXACT: dict[str, Method] = {
     "minimize": minimized,  # first: its bound at 1e-9 judges the points of all others
     "prepare": prepared,
     "HiGHS": highs,
+    "HiGHS, no presolve": partial(highs, presolve="off"),
     "linprog": scipy_linprog,
     "milp": scipy_milp,
     "CVXPY + HiGHS": partial(modelled, "HIGHS", {}),
