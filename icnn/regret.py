@@ -15,7 +15,7 @@ from icnn.errors import BadData
 
 Array = NDArray[np.float64]
 STARTS = 16  # of the search for the best of the truth
-MARGIN = 1e-6  # what a found point may miss its limits by, relative to their size
+MARGIN = 1e-6  # what a found point may miss its limits by, and a best be missed by, relatively
 
 
 @final
@@ -76,13 +76,16 @@ def regret(
 
     Raises:
         BadData: the decision has no point, the truth is not a finite number there or at `best`,
-            or its best is to be searched under whole numbers or cones.
+            its best is to be searched under whole numbers or cones, or the decision is better in
+            truth than the `best` given, by more than 1e-6 of the range of f and of the best.
     """
     if not np.isfinite(decision.x).all():
         raise BadData(f"the decision has no point ({decision.status.name}); nothing to regret")
     sign = -1.0 if decision.sense == "maximize" else 1.0
     now = _best(decision, _signed(truth, sign), best, seed)
     reached = _signed(truth, sign)(decision.x)
+    if best is not None:
+        _check_best(decision, sign * reached, sign * now.value)
     total, planned = reached - now.value, reached - now.value
     if expected is not None:
         then = _signed(expected, sign)
@@ -126,11 +129,23 @@ def _best(decision: Decision, cost: Callable[[Array], float], best: Any, seed: i
             raise BadData("this decision does not know its constraints; give best=, x or a value")
         return _searched(decision.program, decision.x, cost, seed)
     point = np.asarray(best, dtype=float)
-    if point.ndim == 0:
+    if point.ndim == 0 and np.isfinite(point):
         return _Best(None, (-1.0 if decision.sense == "maximize" else 1.0) * float(point))
     if point.shape != decision.x.shape or not np.isfinite(point).all():
         raise BadData(f"best is {point.tolist()}; give a point of {len(decision.x)} finite numbers")
     return _Best(point, cost(point))
+
+
+def _check_best(decision: Decision, reached: float, best: float) -> None:
+    """A regret below zero, beyond what a decision may miss, is a mistake in `best`."""
+    most = decision.sense == "maximize"
+    better = reached - best if most else best - reached
+    if better > MARGIN * max(decision.scale, abs(best)):
+        word, side = ("greatest", "above") if most else ("least", "below")
+        raise BadData(
+            f"the truth at the decision is {reached:.9g}, {side} the best given, {best:.9g}: that "
+            f"is not the best of the truth; give its {word} value, or leave best= out to search it"
+        )
 
 
 def _searched(program: Program, x: Array, cost: Callable[[Array], float], seed: int) -> _Best:

@@ -157,6 +157,7 @@ def test_it_reads_as_a_report():
         (lambda d: icnn.regret(d, truth, best=[1.0]), "give a point of 2 finite numbers"),
         (lambda d: icnn.regret(d, truth, best=[1.0, np.nan]), "give a point of 2 finite numbers"),
         (lambda d: icnn.regret(icnn.prepare(surrogate()).solve(), truth), "give best="),
+        (lambda d: icnn.regret(d, truth, best=np.nan), "best is nan; give"),
     ],
 )
 def test_refusals_say_what_is_wrong(call, words):
@@ -171,3 +172,17 @@ def test_a_decision_without_a_point_cannot_be_regretted():
     decision = icnn.minimize(f, constraints=row, throw=False)
     with pytest.raises(BadData, match="has no point"):
         icnn.regret(decision, truth)
+
+
+def test_a_best_that_the_decision_beats_is_refused(decided):
+    decision, true = decided
+    reached = true(decision.x)
+    better = -1.0 if decision.sense == "maximize" else 1.0
+    side = "above" if decision.sense == "maximize" else "below"
+    with pytest.raises(ValueError, match=f"the truth at the decision is .*, {side} the best given"):
+        icnn.regret(decision, true, best=reached + better * 1e-2 * decision.scale)
+    with pytest.raises(BadData, match="not the best of the truth"):
+        icnn.regret(decision, true, best=[1.0, 1.0])
+    for rounding in (0.0, 1e-9):  # what a decision may miss is no mistake
+        found = icnn.regret(decision, true, best=reached + better * rounding * decision.scale)
+        assert abs(found.total) <= 2e-9 * decision.scale
