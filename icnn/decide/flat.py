@@ -235,9 +235,7 @@ def net_of(hidden: Sequence[Line]) -> Net:
     doubles = [
         np.empty((0, 0)) if small else W for small, (_, W) in zip(single, edges, strict=True)
     ]
-    singles = [
-        W if small else np.empty((0, 0)) for small, (_, W) in zip(single, edges, strict=True)
-    ]
+    S, at = packed([*V, *(W for _, W in edges)], np.float32, apart=True)
     return Net(
         starts_of([line.V.shape[0] for line in hidden]),
         starts_of([line.units for line in hidden]),
@@ -249,7 +247,9 @@ def net_of(hidden: Sequence[Line]) -> Net:
         starts_of([len(line.W) for line in hidden]),
         ints([source for source, _ in edges]),
         *packed(doubles, np.float64),
-        *packed(singles, np.float32),
+        S,
+        at[: len(V)],
+        at[len(V) :],
         starts_of([W.shape[1] for _, W in edges]),
     )
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
-VERSION = 6  # of bundle.c
+VERSION = 7  # of bundle.c
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
 
@@ -37,9 +37,10 @@ class Net(NamedTuple):
     edge: Ints  # (layers + 1,) where the edges of a layer start
     source: Ints  # (edges,)
     W: Array
-    w: Ints  # (edges,) where W starts, −1 where it is in S
-    S: NDArray[np.float32]  # the matrices that lose nothing in single precision
-    s: Ints  # (edges,) where S starts, −1 where it is in W
+    w: Ints  # (edges,) where W starts, −1 where S loses nothing
+    S: NDArray[np.float32]  # all matrices in single precision
+    sv: Ints  # (layers,) where those of V start
+    s: Ints  # (edges,) where those of W start
     gate: Ints  # (edges + 1,) where the gates of an edge start
 
 
@@ -78,6 +79,7 @@ class Options:
     calls: int
     keep: int  # cuts that stay for the next row
     seconds: float  # for each row
+    coarse: bool = False  # products in single precision: for cuts that a judge reads again
 
 
 class _Net(Structure):
@@ -99,6 +101,7 @@ class _Options(Structure):
         ("calls", c_int64),
         ("keep", c_int64),
         ("seconds", c_double),
+        ("coarse", c_int64),
     ]
 
 
@@ -160,7 +163,8 @@ def library() -> Any:
         POINTER(_Net), POINTER(_Places), c_int64, c_void_p, POINTER(_Options), POINTER(_Found),
     ]  # fmt: skip
     lib.icnn_oracle.argtypes = [
-        POINTER(_Net), POINTER(_Places), c_int64, c_void_p, c_void_p, c_void_p, c_void_p,
+        POINTER(_Net), POINTER(_Places), c_int64, c_void_p, c_int64, c_void_p, c_void_p,
+        c_void_p,
     ]  # fmt: skip
     lib.icnn_price.argtypes = [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]
     lib.icnn_price.restype = c_int64
@@ -209,11 +213,13 @@ class Searcher:
         """Drop the cuts that were kept for the next search."""
         library().icnn_forget(self.room)
 
-    def oracle(self, places: Placed, x: Array) -> tuple[Array, Array]:
+    def oracle(
+        self, places: Placed, x: Array, *, coarse: bool = False
+    ) -> tuple[Array, Array]:
         """Values (B,) and subgradients (B, n) at x (B, n), as a search asks for them."""
         x = np.ascontiguousarray(x, dtype=np.float64)
         value, g = np.empty(len(x)), np.empty_like(x)
-        given = (self._c_net, places.c_places, len(x), self.room)
+        given = (self._c_net, places.c_places, len(x), self.room, int(coarse))
         library().icnn_oracle(*given, address(x), address(value), address(g))
         return value, g
 

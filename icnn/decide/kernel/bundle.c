@@ -18,7 +18,7 @@ typedef struct {
 } Found;
 
 /* Raised with every change of a structure or a signature, here and in __init__.py. */
-EXPORT int64_t icnn_version(void) { return 6; }
+EXPORT int64_t icnn_version(void) { return 7; }
 
 EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     return room_new(net, A, rows, capacity);
@@ -48,7 +48,8 @@ EXPORT CLONES int64_t icnn_judge(const Net *net, const Places *places, int64_t B
 
 /* Values and subgradients at x (B, n), as the search asks for them. */
 EXPORT CLONES void icnn_oracle(const Net *net, const Places *places, int64_t B, Room *room,
-                               const double *x, double *value, double *g) {
+                               int64_t coarse, const double *x, double *value, double *g) {
+    room->work.coarse = coarse && fast;
     for (int64_t i = 0; i < B; i++) {
         Place place = place_of(places, i);
         value[i] = evaluate(net, &place, &room->work, x + i * net->n);

@@ -106,9 +106,9 @@ INLINE long double minorant(const Net *net, const Place *place, const Work *work
             int64_t source = net->units[net->source[e]];
             int64_t units = net->units[net->source[e] + 1] - source;
             const double *gate = place->gates + net->gate[e];
-            int single = net->s[e] >= 0;
+            int single = net->w[e] < 0;
             for (int64_t j = 0; j < units; j++)
-                work->column[j] = single ? (const void *)(net->S + net->s[e] + j * m)
+                work->column[j] = single ? (const void *)(net->S + net->s[e] + j * line_of(m))
                                          : net->W + net->w[e] + j * m;
             dot_columns(work, single ? 0 : units, units, m, u);
             for (int64_t j = 0; j < units; j++) lam[source + j] += gate[j] * work->factor[j];

@@ -31,9 +31,9 @@ typedef struct {
     const int64_t *edge;      /* (layers + 1) where the edges of a layer start */
     const int64_t *source;    /* (edges) */
     const double *W;
-    const int64_t *w;         /* (edges) where W starts, -1 where it is in S */
-    const float *S;           /* matrices W that lose nothing in single precision */
-    const int64_t *s;         /* (edges) where S starts, -1 where it is in W */
+    const int64_t *w;         /* (edges) where W starts, -1 where S loses nothing */
+    const float *S;           /* all matrices in single precision, columns of whole lines */
+    const int64_t *sv, *s;    /* (layers) and (edges) where those of V and W start */
     const int64_t *gate;      /* (edges) where the gates of an edge start */
 } Net;
 
@@ -54,25 +54,36 @@ typedef struct {
     const void **column; /* (n + units) of doubles, then of floats */
     int32_t *at;         /* (units) those of each layer that are active */
     int64_t *count;      /* (layers) how many */
+    float *narrow;       /* (lines) multipliers of a layer */
+    int coarse;          /* whether all products are of floats */
 } Work;
 
 #if AVX2
 #define FAST (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define WIDE (__builtin_cpu_supports("avx512f"))
 #else
 #define FAST 0
+#define WIDE 0
 #endif
+#define LINE 16 /* floats of a cache line */
+#define RUN 64  /* columns whose floats are added up before they go to a double */
 
-static int fast; /* whether the processor has vectors of four doubles */
+static int fast, wide; /* whether the processor has vectors of four doubles, or of eight */
+
+/* Floats of a column of so many rows in S. */
+INLINE int64_t line_of(int64_t m) { return (m + LINE - 1) / LINE * LINE; }
 
 static int64_t work_size(const Net *net) {
     int64_t R = net->rows[net->layers], U = net->units[net->layers];
-    return 2 * R + 2 * U + 2 * (net->n + U) + U + net->layers;
+    return 2 * R + 2 * U + 2 * (net->n + U) + U + net->layers + (R + LINE) / 2 + 1;
 }
 
 /* The arrays of one evaluation in so many doubles. */
 static void work_in(Work *work, const Net *net, double *d) {
     int64_t R = net->rows[net->layers], U = net->units[net->layers];
     fast = FAST;
+    wide = WIDE;
+    work->coarse = 0;
     work->a = d, d += R;
     work->slope = d, d += R;
     work->z = d, d += U;
@@ -80,7 +91,8 @@ static void work_in(Work *work, const Net *net, double *d) {
     work->factor = d, d += net->n + U;
     work->column = (const void **)d, d += net->n + U;
     work->count = (int64_t *)d, d += net->layers;
-    work->at = (int32_t *)d;
+    work->at = (int32_t *)d, d += U;
+    work->narrow = (float *)d;
 }
 
 #define VERSION(name) name##_plain
@@ -103,12 +115,33 @@ static void work_in(Work *work, const Net *net, double *d) {
 #undef WIDTH
 #undef WIDEN
 #define CHOICE(name) (fast ? name##_avx2 : name##_plain)
+#define VERSION(name) name##_avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define LANES 8
+#include "narrow.h"
+#undef VERSION
+#undef TARGET
+#undef LANES
+#define VERSION(name) name##_avx512
+#define TARGET __attribute__((target("avx512f,avx2,fma")))
+#define LANES 16
+#include "narrow.h"
+#undef VERSION
+#undef TARGET
+#undef LANES
+#define NARROW(name) (wide ? name##_avx512 : name##_avx2)
 #else
 #define CHOICE(name) name##_plain
 #endif
 
 /* y (m) += the columns times their factors, the first of doubles */
 INLINE void add_columns(const Work *work, int64_t doubles, int64_t count, int64_t m, double *y) {
+#if AVX2
+    if (work->coarse) {
+        NARROW(narrow_add)(work, count, m, y);
+        return;
+    }
+#endif
     CHOICE(add)(work, 0, doubles, m, y, 0);
     if (count > doubles) CHOICE(add)(work, doubles, count, m, y, 1);
 }
@@ -116,6 +149,13 @@ INLINE void add_columns(const Work *work, int64_t doubles, int64_t count, int64_
 /* factor[k] = column[k] . u (m) */
 INLINE void dot_columns(const Work *work, int64_t doubles, int64_t count, int64_t m,
                         const double *u) {
+#if AVX2
+    if (work->coarse) {
+        for (int64_t i = 0; i < line_of(m); i++) work->narrow[i] = i < m ? (float)u[i] : 0;
+        NARROW(narrow_dot)(work, count, m, work->narrow);
+        return;
+    }
+#endif
     CHOICE(dot)(work, 0, doubles, m, u, 0);
     if (count > doubles) CHOICE(dot)(work, doubles, count, m, u, 1);
 }
@@ -234,19 +274,26 @@ INLINE void list_active(const Net *net, const Work *work, int64_t k) {
     work->count[k] = count;
 }
 
+/* Whether W of an edge is read from S. */
+INLINE int narrow(const Net *net, const Work *work, int64_t e) {
+    return work->coarse || net->w[e] < 0;
+}
+
 /* The columns of layer k that count: those of V, if it has one, then of each W, doubles before
    floats; how many doubles and how many in all. */
 INLINE void list_columns(const Net *net, const Work *work, int64_t k, int64_t *doubles,
                          int64_t *all) {
-    int64_t m = net->rows[k + 1] - net->rows[k], count = 0;
+    int64_t m = net->rows[k + 1] - net->rows[k], line = line_of(m), count = 0;
     if (net->v[k] >= 0)
-        for (; count < net->n; count++) work->column[count] = net->V + net->v[k] + count * m;
+        for (; count < net->n; count++)
+            work->column[count] = work->coarse ? (const void *)(net->S + net->sv[k] + count * line)
+                                               : net->V + net->v[k] + count * m;
     for (int single = 0; single < 2; single++) {
         for (int64_t e = net->edge[k]; e < net->edge[k + 1]; e++) {
             const int32_t *at = work->at + net->units[net->source[e]];
-            int64_t active = (net->s[e] >= 0) == single ? work->count[net->source[e]] : 0;
+            int64_t active = narrow(net, work, e) == single ? work->count[net->source[e]] : 0;
             for (int64_t i = 0; i < active; i++)
-                work->column[count++] = single ? (const void *)(net->S + net->s[e] + at[i] * m)
+                work->column[count++] = single ? (const void *)(net->S + net->s[e] + at[i] * line)
                                                : net->W + net->w[e] + at[i] * m;
         }
         if (!single) *doubles = count;
@@ -266,7 +313,7 @@ INLINE void list_factors(const Net *net, const Place *place, const Work *work, i
             int64_t s = net->source[e], first = net->units[s];
             const double *g = place->gates + net->gate[e], *z = work->z + first;
             const int32_t *at = work->at + first;
-            int64_t active = (net->s[e] >= 0) == single ? work->count[s] : 0;
+            int64_t active = narrow(net, work, e) == single ? work->count[s] : 0;
             for (int64_t i = 0; i < active; i++) *factor++ = z[at[i]] * g[at[i]];
         }
 }
@@ -282,7 +329,7 @@ INLINE void hand_down(const Net *net, const Place *place, const Work *work, int6
             int64_t s = net->source[e], first = net->units[s];
             const double *gates = place->gates + net->gate[e];
             const int32_t *at = work->at + first;
-            int64_t active = (net->s[e] >= 0) == single ? work->count[s] : 0;
+            int64_t active = narrow(net, work, e) == single ? work->count[s] : 0;
             for (int64_t i = 0; i < active; i++)
                 work->weight[first + at[i]] += gates[at[i]] * *out++;
         }

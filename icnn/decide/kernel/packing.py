@@ -12,8 +12,15 @@ Array = NDArray[np.float64]
 LINE = 16  # numbers, a cache line at least
 
 
-def packed(matrices: Sequence[Array], kind: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Matrices column by column from the start of a cache line on, and where each is; −1: empty."""
+def packed(
+    matrices: Sequence[Array], kind: Any, *, apart: bool = False
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Matrices column by column from the start of a cache line on, and where each is; −1: empty.
+
+    With `apart` each column is filled up with zeros to whole lines.
+    """
+    if apart:
+        matrices = [np.pad(M, ((0, -len(M) % LINE), (0, 0))) for M in matrices]
     sizes = [-(-M.size // LINE) * LINE for M in matrices]
     starts = starts_of(sizes)
     room = np.zeros(starts[-1] + LINE, dtype=kind)

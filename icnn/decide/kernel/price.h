@@ -107,8 +107,8 @@ INLINE void end_multipliers(const Pricing *p, const double *x, const double *slo
     }
 }
 
-/* The i-th row: search, the way back to the user's units, and what the judge says. */
-INLINE void priced(const Pricing *p, const double *price, const Options *options, const Scratch *s,
+/* One search of the i-th row, the way back to the user's units, and what the judge says. */
+INLINE void attempt(const Pricing *p, const double *price, const Options *options, const Scratch *s,
                    const Priced *out, int64_t i) {
     int64_t n = p->net->n, m = p->judged->m;
     Place place = place_of(p->search, 0), own = place_of(p->own, 0);
@@ -133,6 +133,18 @@ INLINE void priced(const Pricing *p, const double *price, const Options *options
     out->violation[i] = violation_of(p, x);
     out->scale[i] = range_of(p, price, out->value[i]);
     end_multipliers(p, x, slope, out->lower + i * n, out->upper + i * n);
+}
+
+/* The i-th row; once more with exact cuts where coarse ones did not prove it. */
+INLINE void priced(const Pricing *p, const double *price, const Options *options, const Scratch *s,
+                   const Priced *out, int64_t i) {
+    attempt(p, price, options, s, out, i);
+    double gap = out->value[i] - out->bound[i];
+    if (!options->coarse || gap <= options->tolerance * out->scale[i]) return;
+    Options exact = *options;
+    exact.coarse = 0;
+    p->room->model.count = p->room->model.rows;
+    attempt(p, price, &exact, s, out, i);
 }
 
 /* A row whose price is not finite. */

@@ -10,6 +10,7 @@
 
 #define NEW 0.1 /* of the range of f, over half the box: prices that old cuts only burden */
 #define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
+#define SHARE 0.5 /* of the tolerance, where cuts are rounded to single precision */
 enum { CLOSED, STOPPED, STALLED, INFEASIBLE };
 
 typedef struct {
@@ -19,6 +20,7 @@ typedef struct {
     int64_t calls;    /* of the oracle at most */
     int64_t keep;     /* cuts that are kept for the next search */
     double seconds;
+    int64_t coarse; /* whether products may be in single precision: a judge must follow */
 } Options;
 
 typedef struct {
@@ -104,6 +106,8 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
     int64_t n = model->n, R = net->rows[net->layers], exact = 0;
     Result result = {INFINITY, -INFINITY, STOPPED, 0};
     double deadline = now() + options->seconds;
+    double tolerance = options->tolerance * (options->coarse ? SHARE : 1);
+    room->work.coarse = options->coarse && fast;
     room->near.count = 0;
     int warm = model->count > model->rows; /* cuts of an earlier search, and where it ended */
     for (int64_t j = 0; j < n; j++) room->x[j] = warm ? room->best[j] : 0;
@@ -132,7 +136,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         for (int64_t i = 0; i <= n; i++)
             if (master->active[i] >= 0) room->used[master->active[i]] = room->clock;
         double gap = result.value - result.bound;
-        if (gap <= options->tolerance) {
+        if (gap <= tolerance) {
             result.outcome = CLOSED;
             return result;
         }
