@@ -45,7 +45,7 @@ DECIDE = [
     {"decide.decision"},
     {"decide.prune", "decide.decisions"},
     {"decide.batch"},
-    {"decide.flat"},
+    {"decide.flat", "decide.parts"},
     {"decide.solvers"},
     {"decide.growth", "decide.sweep"},
     {"decide.solve", "decide.relay"},

@@ -30,7 +30,6 @@ def network(widths, seed):
 def test_both_kinds_are_searched_and_judged(widths, rng):
     f = network(widths, 4)
     arrays = flat(icnn.prepare(f, bounds=[(-2, 2)] * 6).variants.base)
-    assert (arrays.net.s >= 0).tolist() == [True, False]
     assert (arrays.net.w >= 0).tolist() == [False, True]
     searcher = Searcher(arrays.net, arrays.sides.A, capacity(6))
     found = searcher(arrays.places(), Bundle().options(arrays))

@@ -65,12 +65,10 @@ class Flat:
     unit: Array | None = None  # of f, (B | 1,), where it must stay the same from sweep to sweep
 
     @property
-    def heavy(self) -> bool:
-        """Whether a call of the oracle costs more than a projection in x (measured crossover)."""
-        weights = sum(
-            line.V.size + sum(W.size for _, W in line.W) for line in self.batch.lines[:-1]
-        )
-        return weights >= 150 * self.batch.n**2
+    def weights(self) -> int:
+        """Numbers that a call of the oracle reads at most."""
+        hidden = self.batch.lines[:-1]
+        return sum(line.V.size + sum(W.size for _, W in line.W) for line in hidden)
 
     @cached_property
     def scale(self) -> Array:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar, cast, final
+from dataclasses import replace
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,12 @@ from icnn.decide.batch import Batch, judge_batch
 from icnn.decide.decision import bound_multipliers
 from icnn.decide.flat import flat
 from icnn.decide.kernel import library
-from icnn.decide.program import Line
-from icnn.decide.sets import Box, Rows
+from icnn.decide.parts import merged, rows_of
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.primal_dual import PrimalDual
 from icnn.decide.sweep import Sweeper, Swept
 
 Array = NDArray[np.float64]
-T = TypeVar("T")
 BatchSolver = Bundle | PrimalDual
 
 
@@ -46,7 +44,7 @@ class Relay:
         )
         left = np.flatnonzero(~verdict.optimal)
         if len(left) and self._bundle is not None:
-            return _merged(swept, left, self._bundle(rows_of(batch, left)))
+            return merged(swept, left, self._bundle(rows_of(batch, left)))
         return swept
 
     def prices(self, price: Array, keep: int = 0) -> Swept:
@@ -60,31 +58,3 @@ class Relay:
 def sweeper_of(batch: Batch, solver: BatchSolver) -> Sweeper | Relay:
     """What searches batches of this kind."""
     return Sweeper(batch, solver) if isinstance(solver, Bundle) else Relay(batch, solver)
-
-
-def rows_of(batch: Batch, at: NDArray[np.intp]) -> Batch:
-    """The variants at these places."""
-
-    def part(x: Any) -> Any:
-        return x[at] if x is not None and x.ndim > 1 and len(x) > 1 else x
-
-    def line(k: Line) -> Line:
-        return replace(k, b=part(k.b), h=part(k.h), gates=tuple(part(g) for g in k.gates))
-
-    box, finite = (Box(part(b.lower), part(b.upper)) for b in (batch.box, batch.finite))
-    rows = Rows(batch.rows.A, part(batch.rows.lower), part(batch.rows.upper))
-    lines = tuple(line(k) for k in batch.lines)
-    return Batch(lines, part(batch.price), box, finite, rows, len(at))
-
-
-def _merged(all_rows: T, at: NDArray[np.intp], some: T) -> T:
-    """The arrays (B, ...) with those of `some` at these places."""
-    if is_dataclass(all_rows) and not isinstance(all_rows, type):
-        parts = {
-            f.name: _merged(getattr(all_rows, f.name), at, getattr(some, f.name))
-            for f in fields(all_rows)
-        }
-        return replace(all_rows, **parts)
-    merged: Any = np.array(all_rows)
-    merged[at] = some
-    return cast(T, merged)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from icnn.decide.batch import Batch, Verdict, judge_batch, same_weights, verdict
 from icnn.decide.decision import NEAR, bound_multipliers, closed
 from icnn.decide.flat import Flat, flat
-from icnn.decide.kernel import INFEASIBLE, Options, Searcher
+from icnn.decide.kernel import INFEASIBLE, Options, Placed, Searcher
 from icnn.decide.kernel.pricing import Pricer, Single
+from icnn.decide.parts import merged, rows_of
 from icnn.decide.solvers.bundle import Bundle, capacity
 
 Array = NDArray[np.float64]
@@ -51,6 +52,8 @@ class Sweeper:
         self._pricer: Pricer | None = None
         self._asked: Options | None = None  # of prices
         self._searcher = Searcher(self._first.net, self._first.sides.A, capacity(batch.n))
+        placed = Placed(self._first.places())
+        self._coarse = self._solver.coarse(self._first, self._searcher, placed)
 
     def __call__(self, batch: Batch) -> Swept:
         """Search and judge each variant."""
@@ -62,7 +65,18 @@ class Sweeper:
             self._start(batch)
         self._searcher.forget()  # cuts that prices left would not hold here
         arrays = Flat(batch, self._first.net, self._first.sides)
-        found = self._searcher(arrays.places(), self._solver.options(arrays))
+        placed = Placed(arrays.places())
+        swept = self._judged(arrays, placed, coarse=self._coarse)
+        left = np.flatnonzero(~(swept.verdict.optimal | swept.infeasible))
+        if not self._coarse or not len(left):
+            return swept
+        rest = Flat(rows_of(batch, left), self._first.net, self._first.sides)
+        return merged(swept, left, self._judged(rest, Placed(rest.places()), coarse=False))
+
+    def _judged(self, arrays: Flat, placed: Placed, *, coarse: bool) -> Swept:
+        """One search a row, and what the judge says."""
+        batch = arrays.batch
+        found = self._searcher(placed, self._solver.options(arrays, coarse=coarse))
         x, y = arrays.x(found.x), arrays.row_multipliers(found.y)
         if arrays.plain:
             figures = self._searcher.judge(arrays.own_places, arrays.case(x, found.u, y))
@@ -113,7 +127,7 @@ class Sweeper:
 
     def _options(self, keep: int) -> Options:
         if self._asked is None or self._asked.keep != keep:
-            self._asked = self._solver.options(self._first, keep=keep)
+            self._asked = self._solver.options(self._first, keep=keep, coarse=self._coarse)
         return self._asked
 
 

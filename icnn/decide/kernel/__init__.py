@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
 VERSION = 7  # of bundle.c
+POINTS = 8  # at which single precision is compared with double
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
 
@@ -222,6 +223,13 @@ class Searcher:
         given = (self._c_net, places.c_places, len(x), self.room, int(coarse))
         library().icnn_oracle(*given, address(x), address(value), address(g))
         return value, g
+
+    def rounding(self, places: Placed) -> float:
+        """The largest error of single precision in f, at some points and places of rows."""
+        points = np.random.default_rng(0).uniform(-1, 1, (POINTS, self._n))
+        x = points[: places.size] if places.size > 1 else points
+        exact, coarse = (self.oracle(places, x, coarse=kind)[0] for kind in (False, True))
+        return float(np.abs(exact - coarse).max())
 
     def judge(self, places: Places | Placed, case: Case) -> tuple[Array, Array, Array]:
         """Value (B,), certified bound (B,) and the slope (B, n) of its minorant.

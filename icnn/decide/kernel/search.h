@@ -10,7 +10,8 @@
 
 #define NEW 0.1 /* of the range of f, over half the box: prices that old cuts only burden */
 #define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
-#define SHARE 0.5 /* of the tolerance, where cuts are rounded to single precision */
+#define COARSE 5e-7  /* of the gap: what cuts in single precision can close */
+#define ROUNDING 1e-6 /* by how much such cuts may be too high */
 enum { CLOSED, STOPPED, STALLED, INFEASIBLE };
 
 typedef struct {
@@ -20,7 +21,7 @@ typedef struct {
     int64_t calls;    /* of the oracle at most */
     int64_t keep;     /* cuts that are kept for the next search */
     double seconds;
-    int64_t coarse; /* whether products may be in single precision: a judge must follow */
+    int64_t coarse; /* single precision, as far as it goes: a judge must follow */
 } Options;
 
 typedef struct {
@@ -100,16 +101,27 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* From here on exactly: what was found in single precision holds but for its rounding. */
+INLINE void sharpen(Room *room, Result *result) {
+    Model *model = &room->model;
+    room->work.coarse = 0;
+    for (int64_t p = model->rows; p < model->count; p++) model->D[p] += ROUNDING;
+    room->master.x[model->n] -= ROUNDING;
+    result->bound -= ROUNDING;
+    result->value = INFINITY;
+    memcpy(room->x, room->best, (size_t)model->n * 8);
+}
+
 INLINE Result search(const Net *net, const Place *place, Room *room, const Options *options) {
     Model *model = &room->model;
     Master *master = &room->master;
     int64_t n = model->n, R = net->rows[net->layers], exact = 0;
     Result result = {INFINITY, -INFINITY, STOPPED, 0};
     double deadline = now() + options->seconds;
-    double tolerance = options->tolerance * (options->coarse ? SHARE : 1);
-    room->work.coarse = options->coarse && fast;
-    room->near.count = 0;
     int warm = model->count > model->rows; /* cuts of an earlier search, and where it ended */
+    int tight = options->tolerance < 2 * COARSE;
+    room->work.coarse = options->coarse && fast && !(warm && tight);
+    room->near.count = 0;
     for (int64_t j = 0; j < n; j++) room->x[j] = warm ? room->best[j] : 0;
     if (warm) start(model, master);
     while (result.calls < options->calls && !(now() > deadline)) {
@@ -136,9 +148,14 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         for (int64_t i = 0; i <= n; i++)
             if (master->active[i] >= 0) room->used[master->active[i]] = room->clock;
         double gap = result.value - result.bound;
-        if (gap <= tolerance) {
-            result.outcome = CLOSED;
-            return result;
+        if (gap <= (room->work.coarse ? COARSE : options->tolerance)) {
+            if (!room->work.coarse || !tight) {
+                result.outcome = CLOSED;
+                return result;
+            }
+            sharpen(room, &result);
+            exact = 0;
+            continue;
         }
         if (pivots == 0 && exact) { /* the vertex itself was asked, and nothing moved */
             result.outcome = STALLED;

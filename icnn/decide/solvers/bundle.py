@@ -11,7 +11,7 @@ import numpy as np
 from icnn.decide.batch import Batch
 from icnn.decide.certificate import Multipliers
 from icnn.decide.flat import Flat, flat, not_flat
-from icnn.decide.kernel import INFEASIBLE, STOPPED, Options, Searcher, library
+from icnn.decide.kernel import INFEASIBLE, STOPPED, Options, Placed, Searcher, library
 from icnn.decide.program import Program
 from icnn.decide.prune import expanded
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
@@ -22,6 +22,13 @@ ABSENT = (
 )
 
 STEP = 0.4  # of in-out: 11 % fewer calls than 0.5 at 50, 128 x 2, none more anywhere
+
+
+# numbers that a call reads, a squared column (measured crossovers)
+DEAR = 150  # a call costs more than a projection in x
+TIGHT = 100  # and more than what a second kind of cuts costs
+FEW = 2**12  # numbers: below, arithmetic is not what takes time
+ROUNDING = 3e-7  # of the range of f
 
 
 @final
@@ -52,7 +59,9 @@ class Bundle(AbstractSolver):
     def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
         arrays = flat(Batch.of(program))
         searcher = Searcher(arrays.net, arrays.sides.A, capacity(program.n))
-        found = searcher(arrays.places(), self.options(arrays, seconds))
+        placed = Placed(arrays.places())
+        coarse = self.coarse(arrays, searcher, placed)
+        found = searcher(placed, self.options(arrays, seconds, coarse=coarse))
         if found.outcome[0] == INFEASIBLE:
             return Answer(Outcome.NO_POINT)
         limited = self.calls is not None or min(self.seconds, seconds) < math.inf
@@ -65,13 +74,23 @@ class Bundle(AbstractSolver):
         y = arrays.row_multipliers(found.y)[0]
         return Answer(ending, arrays.x(found.x)[0], Multipliers((slopes,), y, np.zeros(0), ()))
 
-    def options(self, arrays: Flat, seconds: float = math.inf, keep: int = 0) -> Options:
+    def options(
+        self, arrays: Flat, seconds: float = math.inf, keep: int = 0, *, coarse: bool = False
+    ) -> Options:
         """What the search is asked: level sets where a call is dear, in-out where it is cheap."""
         n = arrays.batch.n
         limit = min(self.seconds, seconds, 1e9)
         calls = 100 * (n + 1) + 1000 if self.calls is None else self.calls
-        level = 0.5 if arrays.heavy else 0.0
-        return Options(self.tolerance, level, STEP, calls, keep, limit)
+        level = 0.5 if not coarse and arrays.weights >= DEAR * n**2 else 0.0
+        return Options(self.tolerance, level, STEP, calls, keep, limit, coarse)
+
+    def coarse(self, arrays: Flat, searcher: Searcher, placed: Placed) -> bool:
+        """Whether single precision pays in the search, and its rounding is far below 1e-6.
+
+        For smaller gaps the last cuts are exact ones, which pays where a call is dear.
+        """
+        least = FEW if self.tolerance >= 1e-6 else max(FEW, TIGHT * arrays.batch.n**2)
+        return arrays.weights >= least and searcher.rounding(placed) <= ROUNDING
 
 
 def capacity(n: int) -> int:
