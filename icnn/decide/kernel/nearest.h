@@ -147,7 +147,7 @@ INLINE int include(const Model *model, Nearest *near, int64_t p, double miss, do
 }
 
 /* Write the nearest point into x (n); 0 if it was not found. */
-INLINE int project(const Model *model, Nearest *near, const double *centre, double level,
+INLINE int project(Model *model, Nearest *near, const double *centre, double level,
                    double *x, double tolerance) {
     int64_t n = model->n;
     if (!warm(model, near, centre, level, x)) {

@@ -25,18 +25,19 @@ typedef struct {
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     int64_t n = net->n, m = n + 1, R = net->rows[net->layers];
     int64_t wide = (m + 3) / 4 * 4, line = (capacity + 3) / 4 * 4;
-    int64_t doubles = capacity * (n + R) + line * (n + 2) + n + 2 * m * wide + 4 * wide + n * m + m * m + 2 * m + n + m +
-                      4 * n + rows * n + work_size(net);
-    int64_t ints = 2 * m + capacity;
+    int64_t doubles = capacity * (n + R) + line * (n + 3) + n + 2 * m * wide + 4 * wide + n * m + m * m + 2 * m + n + m +
+                      6 * n + rows * n + work_size(net);
+    int64_t ints = 2 * m + n + capacity;
     Room *room = calloc(1, sizeof *room);
     char *memory = calloc((size_t)(doubles + ints), 8);
     if (!room || !memory) return free(room), free(memory), NULL;
     double *d = room->memory = memory;
 #define TAKE(field, size) (room->field = (void *)d, d += (size))
     TAKE(model.G, capacity * n), TAKE(model.T, line * n), TAKE(model.D, line);
-    TAKE(model.over, line), TAKE(model.column, n), TAKE(U, capacity * R);
+    TAKE(model.over, line), TAKE(model.ahead, line), TAKE(model.column, n), TAKE(U, capacity * R);
     TAKE(master.inverse, m * wide), TAKE(master.square, m * wide);
     TAKE(master.x, wide), TAKE(master.y, wide), TAKE(master.w, wide), TAKE(master.side, wide);
+    TAKE(master.share, n), TAKE(master.moved, n);
     TAKE(near.N, n * m), TAKE(near.H, m * m), TAKE(near.u, m), TAKE(near.r, m);
     TAKE(near.z, n), TAKE(near.t, m);
     TAKE(x, n), TAKE(best, n), TAKE(g, n), TAKE(price, n), TAKE(A, rows * n);
@@ -45,6 +46,7 @@ static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t cap
     int64_t *i = (int64_t *)(memory + 8 * doubles);
     room->master.active = i, i += m;
     room->near.active = i, i += m;
+    room->master.held = i, i += n;
     room->used = i, i += capacity;
     room->model.n = n;
     room->model.line = line;
@@ -94,6 +96,7 @@ static void thin_out(Room *room, int64_t keep, int64_t R) {
         target[p] = kept++;
     }
     model->count = kept;
+    model->known = 0;
     for (int64_t i = 0; i < m; i++)
         if (room->master.active[i] >= 0) room->master.active[i] = target[room->master.active[i]];
     for (int64_t k = 0; k < room->near.count; k++)

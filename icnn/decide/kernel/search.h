@@ -44,8 +44,8 @@ INLINE void add_cut(Room *room, double value, int64_t R) {
 /* The largest cut at x. */
 INLINE double predicted(const Model *model, const double *x) {
     double top = -INFINITY;
-    scan(model, x);
-    for (int64_t i = model->rows; i < model->count; i++) top = most(top, model->over[i]);
+    scan(model, x, model->ahead);
+    for (int64_t i = model->rows; i < model->count; i++) top = most(top, model->ahead[i]);
     return top;
 }
 
@@ -109,6 +109,7 @@ INLINE void sharpen(Room *room, Result *result) {
     room->master.x[model->n] -= ROUNDING;
     result->bound -= ROUNDING;
     result->value = INFINITY;
+    model->known = 0;
     memcpy(room->x, room->best, (size_t)model->n * 8);
 }
 
@@ -122,9 +123,10 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
     int tight = options->tolerance < 2 * COARSE;
     room->work.coarse = options->coarse && fast && !(warm && tight);
     room->near.count = 0;
+    model->known = 0;
     for (int64_t j = 0; j < n; j++) room->x[j] = warm ? room->best[j] : 0;
     if (warm) start(model, master);
-    while (result.calls < options->calls && !(now() > deadline)) {
+    while (result.calls < options->calls && !(result.calls % 8 == 0 && now() > deadline)) {
         if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
         if (model->count == model->capacity) break;
         int fresh = model->count == model->rows;

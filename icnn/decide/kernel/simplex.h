@@ -10,6 +10,7 @@
 #define NONE INT64_MIN
 #define ROUNDED 1e-10 /* miss of a row of size 1 that may be the rounding of its own numbers */
 #define REFRESH 60 /* pivots after which the inverse is computed anew */
+#define RESCAN 8 /* pivots after which all constraints are, too */
 enum { STUCK = -1, EMPTY = -2 };
 
 /* Rows first, then cuts. */
@@ -20,7 +21,10 @@ typedef struct {
     double *T;    /* (n, line), the same numbers: all constraints at a point at once */
     double *D;    /* (capacity) */
     const void **column; /* (n) those of T */
-    double *over; /* (capacity) G x - D at the point last scanned */
+    double *over; /* (line) G x - D at the point last scanned */
+    double *ahead; /* (line) the same at a point that is about to be asked */
+    int64_t known; /* how many of `over` belong to the master's vertex */
+    int64_t since; /* pivots since they were computed anew */
 } Model;
 
 INLINE double most(double a, double b) { return a > b ? a : b; }
@@ -33,18 +37,23 @@ INLINE void spread_out(Model *model, int64_t p) {
 }
 
 /* over = G x - D of rows and cuts. */
-INLINE void scan(const Model *model, const double *x) {
+INLINE void scan(const Model *model, const double *x, double *over) {
     Work columns = {.factor = (double *)x, .column = model->column};
     int64_t count = (model->count + 3) / 4 * 4; /* the rest of the last four is never read */
-    for (int64_t i = 0; i < count; i++) model->over[i] = -model->D[i];
-    add_columns(&columns, model->n, model->n, count, model->over);
+    for (int64_t i = 0; i < count; i++) over[i] = -model->D[i];
+    add_columns(&columns, model->n, model->n, count, over);
 }
 
 typedef struct {
     double *x;       /* (n + 1), v last */
     double *y;       /* (n + 1) multipliers of the basis, >= 0 */
     int64_t *active; /* (n + 1) */
-    double *inverse; /* (n + 1, wide) of the matrix whose rows are the active normals */
+    int64_t *held;   /* (n) which of them holds a column at its end; -1: it is free */
+    double *inverse; /* (n + 1, wide) of the matrix whose rows are the active normals; the row of a
+                        held column has one entry, +-1 */
+    double *share;   /* (n) by how much a unit of miss moved each column of `moved` */
+    const void **moved; /* (n) their lines of T */
+    int64_t moving;
     double *w, *side;
     double *square;  /* (n + 1, wide) */
     int64_t wide;    /* n + 1 and zeros up to a multiple of 4 */
@@ -52,7 +61,8 @@ typedef struct {
 } Master;
 
 /* The vertex of the last cut alone: each column at the end where that cut is least. */
-INLINE void start(const Model *model, Master *master) {
+INLINE void start(Model *model, Master *master) {
+    model->known = 0;
     int64_t n = model->n, m = n + 1, wide = master->wide, p = model->count - 1;
     const double *g = model->G + p * n;
     double value = -model->D[p];
@@ -60,6 +70,7 @@ INLINE void start(const Model *model, Master *master) {
     for (int64_t j = 0; j < n; j++) {
         double sign = g[j] > 0 ? -1 : 1;
         master->active[j] = sign > 0 ? -1 - j : -1 - n - j;
+        master->held[j] = j;
         master->x[j] = sign;
         master->y[j] = fabs(g[j]);
         master->inverse[j * wide + j] = sign;
@@ -73,44 +84,69 @@ INLINE void start(const Model *model, Master *master) {
     master->age = 0;
 }
 
-/* The constraint that (x, v) misses most, and by how much; NONE within the tolerance. */
-INLINE int64_t most_violated(const Model *model, const double *x, double v, double tolerance,
-                             double *miss) {
-    int64_t n = model->n, p = NONE;
-    double best = tolerance;
-    scan(model, x);
-    for (int64_t i = 0; i < model->rows; i++)
-        if (model->over[i] > best && model->over[i] > ROUNDED) best = model->over[i], p = i;
-    for (int64_t i = model->rows; i < model->count; i++)
-        if (model->over[i] - v > best) best = model->over[i] - v, p = i;
-    for (int64_t j = 0; j < n; j++) {
-        if (x[j] - 1 > best) best = x[j] - 1, p = -1 - j;
-        if (-1 - x[j] > best) best = -1 - x[j], p = -1 - n - j;
+/* The constraint that (x, v) misses most by the last scan, and by how much; NONE within the
+   tolerance. */
+INLINE int64_t worst(const Model *model, const double *x, double v, double tolerance,
+                     double *miss) {
+    int64_t n = model->n, rows = model->rows, p = NONE;
+    const double *over = model->over;
+    double cut = -INFINITY, end = -INFINITY, best = tolerance;
+    for (int64_t i = rows; i < model->count; i++) cut = most(cut, over[i]);
+    for (int64_t j = 0; j < n; j++) end = most(end, fabs(x[j]));
+    for (int64_t i = 0; i < rows; i++)
+        if (over[i] > best && over[i] > ROUNDED) best = over[i], p = i;
+    if (cut - v > best) {
+        best = cut - v;
+        for (p = rows; over[p] != cut;) p++;
+    }
+    if (end - 1 > best) {
+        int64_t j = 0;
+        best = end - 1;
+        while (fabs(x[j]) != end) j++;
+        p = x[j] > 0 ? -1 - j : -1 - n - j;
     }
     *miss = best;
     return p;
 }
 
+INLINE int64_t most_violated(Model *model, const double *x, double v, double tolerance,
+                             double *miss) {
+    model->known = 0;
+    scan(model, x, model->over);
+    return worst(model, x, v, tolerance, miss);
+}
+
+/* The column whose end is constraint p < 0. */
+INLINE int64_t column_of(int64_t p, int64_t n) { return p >= -n ? -1 - p : -1 - n - p; }
+
 /* w: the normal of constraint p in terms of the active normals. */
 INLINE void coordinates(const Model *model, Master *master, int64_t p) {
-    int64_t n = model->n, wide = master->wide, j = 0;
+    int64_t n = model->n, wide = master->wide;
     double *restrict w = master->w;
     const double *line = master->inverse + n * wide, *g = model->G + p * n;
     double v = p >= model->rows ? -1 : 0;
     if (p < 0) {
-        j = p >= -n ? -1 - p : -1 - n - p;
         v = p >= -n ? 1 : -1;
-        line = master->inverse + j * wide;
+        line = master->inverse + column_of(p, n) * wide;
     }
     for (int64_t i = 0; i < wide; i++) w[i] = v * line[i];
     if (p < 0) return;
-    for (; j + 2 <= n; j += 2) {
-        const double *P = master->inverse + j * wide, *Q = P + wide;
-        double a = g[j], b = g[j + 1];
-        for (int64_t i = 0; i < wide; i++) w[i] += a * P[i] + b * Q[i];
+    const double *waiting = NULL;
+    double factor = 0;
+    for (int64_t j = 0; j < n; j++) {
+        const double *restrict Q = master->inverse + j * wide;
+        if (master->held[j] >= 0) {
+            w[master->held[j]] += g[j] * Q[master->held[j]];
+        } else if (waiting) {
+            const double *restrict P = waiting;
+            for (int64_t i = 0; i < wide; i++) w[i] += factor * P[i] + g[j] * Q[i];
+            waiting = NULL;
+        } else {
+            waiting = Q, factor = g[j];
+        }
     }
-    if (j < n)
-        for (int64_t i = 0; i < wide; i++) w[i] += g[j] * master->inverse[j * wide + i];
+    if (waiting)
+        for (int64_t i = 0; i < wide; i++) w[i] += factor * waiting[i];
 }
 
 /* The active constraint whose multiplier reaches zero first; -1 if none does. */
@@ -126,19 +162,26 @@ INLINE int64_t leaving(const Master *master, int64_t m) {
     return r;
 }
 
-/* Constraint p takes the place of the r-th active one. */
-INLINE void pivot(Master *master, int64_t m, int64_t r, int64_t p, double miss) {
-    int64_t wide = master->wide;
+/* Constraint p takes the place of the r-th active one; what is held does not move. */
+INLINE void pivot(const Model *model, Master *master, int64_t r, int64_t p, double miss) {
+    int64_t n = model->n, wide = master->wide, out = master->active[r];
     const double *restrict w = master->w;
     double *restrict y = master->y, step = most(y[r] / w[r], 0), share = 1 / w[r];
-    for (int64_t j = 0; j < m; j++) {
+    master->moving = 0;
+    for (int64_t j = 0; j <= n; j++) {
         double *restrict line = master->inverse + j * wide, t = line[r] * share;
+        if (t == 0) continue;
         for (int64_t i = 0; i < wide; i++) line[i] -= w[i] * t;
         line[r] = t;
         master->x[j] -= miss * t;
+        if (j == n) break;
+        master->share[master->moving] = -miss * t;
+        master->moved[master->moving++] = model->column[j];
     }
-    for (int64_t i = 0; i < m; i++) y[i] = most(y[i] - step * w[i], 0);
+    for (int64_t i = 0; i <= n; i++) y[i] = most(y[i] - step * w[i], 0);
     y[r] = step;
+    if (out < 0) master->held[column_of(out, n)] = -1;
+    if (p < 0) master->held[column_of(p, n)] = r;
     master->active[r] = p;
     master->age++;
 }
@@ -170,10 +213,12 @@ static int inverted(double *B, double *X, int64_t m, int64_t wide) {
 }
 
 /* Inverse, vertex and multipliers anew from the active set; 0 if it is singular. */
-static int refresh(const Model *model, Master *master) {
+static int refresh(Model *model, Master *master) {
     int64_t n = model->n, m = n + 1, wide = master->wide;
+    model->known = 0;
     double *B = master->square;
     for (int64_t i = 0; i < m * wide; i++) B[i] = 0;
+    for (int64_t j = 0; j < n; j++) master->held[j] = -1;
     for (int64_t i = 0; i < m; i++) {
         int64_t p = master->active[i];
         double *line = B + i * wide;
@@ -181,13 +226,19 @@ static int refresh(const Model *model, Master *master) {
         if (p >= 0) {
             for (int64_t j = 0; j < n; j++) line[j] = model->G[p * n + j];
             line[n] = p >= model->rows ? -1 : 0;
-        } else if (p >= -n) {
-            line[-1 - p] = 1;
         } else {
-            line[-1 - n - p] = -1;
+            line[column_of(p, n)] = p >= -n ? 1 : -1;
+            master->held[column_of(p, n)] = i;
         }
     }
     if (!inverted(B, master->inverse, m, wide)) return 0;
+    for (int64_t j = 0; j < n; j++) { /* exactly, whatever the rounding */
+        double *line = master->inverse + j * wide;
+        int64_t i = master->held[j];
+        if (i < 0) continue;
+        memset(line, 0, (size_t)wide * 8);
+        line[i] = master->active[i] >= -n ? 1 : -1;
+    }
     for (int64_t j = 0; j < m; j++) {
         double total = 0;
         for (int64_t i = 0; i < m; i++) total += master->inverse[j * wide + i] * master->side[i];
@@ -198,19 +249,49 @@ static int refresh(const Model *model, Master *master) {
     return 1;
 }
 
+/* `over` at the master's vertex, where some of it may be known. */
+INLINE void look(Model *model, const Master *master) {
+    int64_t n = model->n;
+    if (model->known == 0 || model->since >= RESCAN) {
+        scan(model, master->x, model->over);
+        model->since = 0;
+    } else {
+        for (int64_t p = model->known; p < model->count; p++) {
+            double total = -model->D[p];
+            for (int64_t j = 0; j < n; j++) total += model->G[p * n + j] * master->x[j];
+            model->over[p] = total;
+        }
+    }
+    model->known = model->count;
+}
+
+/* The same after a pivot, by the columns that it moved. */
+INLINE void follow(Model *model, const Master *master) {
+    Work columns = {.factor = master->share, .column = master->moved};
+    int64_t count = (model->count + 3) / 4 * 4;
+    add_columns(&columns, master->moving, master->moving, count, model->over);
+    model->since++;
+}
+
 /* Pivot until nothing is violated: the number of pivots, STUCK, or EMPTY. */
-INLINE int64_t resolve(const Model *model, Master *master, double tolerance) {
+INLINE int64_t resolve(Model *model, Master *master, double tolerance) {
     int64_t n = model->n, m = n + 1, limit = 100 * m + 1000;
     for (int64_t pivots = 0; pivots < limit; pivots++) {
         double miss;
         if (master->age >= REFRESH + m && !refresh(model, master)) return STUCK;
-        int64_t p = most_violated(model, master->x, master->x[n], tolerance, &miss);
+        look(model, master);
+        int64_t p = worst(model, master->x, master->x[n], tolerance, &miss);
         if (p == NONE) return pivots;
         coordinates(model, master, p);
         int64_t r = leaving(master, m);
-        if (r >= 0) pivot(master, m, r, p, miss);
-        else if (master->age == 0) return EMPTY;
-        else if (!refresh(model, master)) return STUCK;
+        if (r >= 0) {
+            pivot(model, master, r, p, miss);
+            follow(model, master);
+        } else if (master->age == 0) {
+            return EMPTY;
+        } else if (!refresh(model, master)) {
+            return STUCK;
+        }
     }
     return STUCK;
 }
