@@ -54,6 +54,7 @@ typedef struct {
     const void **column; /* (n + units) of doubles, then of floats */
     int32_t *at;         /* (units) those of each layer that are active */
     int64_t *count;      /* (layers) how many */
+    int64_t doubles, all; /* columns of the last layer that count */
     float *narrow;       /* (lines) multipliers of a layer */
     int coarse;          /* whether all products are of floats */
 } Work;
@@ -336,8 +337,8 @@ INLINE void hand_down(const Net *net, const Place *place, const Work *work, int6
 }
 
 /* The value at x (n), leaving the slopes for backward(). */
-INLINE double evaluate(const Net *net, const Place *place, const Work *work, const double *x) {
-    int64_t n = net->n, all = net->units[net->layers], doubles, count;
+INLINE double evaluate(const Net *net, const Place *place, Work *work, const double *x) {
+    int64_t n = net->n, all = net->units[net->layers], doubles = 0, count = 0;
     for (int64_t k = 0; k < net->layers; k++) {
         int64_t m = net->rows[k + 1] - net->rows[k];
         double *a = work->a + net->rows[k];
@@ -348,6 +349,7 @@ INLINE double evaluate(const Net *net, const Place *place, const Work *work, con
         atom(net, k, a, work->z + net->units[k], work->slope + net->rows[k]);
         list_active(net, work, k);
     }
+    work->doubles = doubles, work->all = count;
     double value = 0;
     for (int64_t j = 0; j < n; j++) value += place->c[j] * x[j];
     for (int64_t i = 0; i < all; i++) value += place->e[i] * work->z[i];
@@ -356,7 +358,7 @@ INLINE double evaluate(const Net *net, const Place *place, const Work *work, con
 
 /* A subgradient g (n) at the point last evaluated. */
 INLINE void backward(const Net *net, const Place *place, const Work *work, double *restrict g) {
-    int64_t doubles, count;
+    int64_t doubles = work->doubles, count = work->all; /* of the last layer, still listed */
     memcpy(g, place->c, (size_t)net->n * 8);
     memcpy(work->weight, place->e, (size_t)net->units[net->layers] * 8);
     for (int64_t k = net->layers - 1; k >= 0; k--) {
@@ -367,7 +369,7 @@ INLINE void backward(const Net *net, const Place *place, const Work *work, doubl
             for (int64_t i = 0; i < m; i++) u[i] *= weight[i];
         else
             for (int64_t i = 0; i < m; i++) u[i] *= weight[i / (m / units)];
-        list_columns(net, work, k, &doubles, &count);
+        if (k < net->layers - 1) list_columns(net, work, k, &doubles, &count);
         dot_columns(work, doubles, count, m, u);
         hand_down(net, place, work, k, g);
     }

@@ -108,7 +108,7 @@ INLINE void end_multipliers(const Pricing *p, const double *x, const double *slo
 }
 
 /* One search of the i-th row, the way back to the user's units, and what the judge says. */
-INLINE void attempt(const Pricing *p, const double *price, const Options *options, const Scratch *s,
+INLINE void attempt(const Pricing *p, const double *price, const Options *options, Scratch *s,
                    const Priced *out, int64_t i) {
     int64_t n = p->net->n, m = p->judged->m;
     Place place = place_of(p->search, 0), own = place_of(p->own, 0);
@@ -136,7 +136,7 @@ INLINE void attempt(const Pricing *p, const double *price, const Options *option
 }
 
 /* The i-th row; once more with exact cuts where coarse ones did not prove it. */
-INLINE void priced(const Pricing *p, const double *price, const Options *options, const Scratch *s,
+INLINE void priced(const Pricing *p, const double *price, const Options *options, Scratch *s,
                    const Priced *out, int64_t i) {
     attempt(p, price, options, s, out, i);
     double gap = out->value[i] - out->bound[i];
