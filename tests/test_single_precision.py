@@ -37,7 +37,7 @@ def test_values_and_subgradients_are_those_of_double_but_for_rounding(n, widths,
     arrays = arrays_of(problem(n, widths))
     searcher = Searcher(arrays.net, arrays.sides.A, capacity(n))
     placed, t = Placed(arrays.places()), rng.uniform(-1, 1, (60, n))
-    value, g = searcher.oracle(placed, t)
+    value, _ = searcher.oracle(placed, t)
     coarse, h = searcher.oracle(placed, t, coarse=True)
     assert np.abs(coarse - value).max() < 2e-6
     assert (coarse != value).any() or platform.machine() not in ("x86_64", "AMD64")
@@ -100,9 +100,7 @@ def test_what_it_does_not_prove_is_searched_again(rng, monkeypatch):
     price = base.spread * rng.normal(size=(12, 6)) * 0.1
     calls = []
     search = Searcher.__call__
-    monkeypatch.setattr(
-        Searcher, "__call__", lambda *a: calls.append(a[2].coarse) or search(*a)
-    )
+    monkeypatch.setattr(Searcher, "__call__", lambda *a: calls.append(a[2].coarse) or search(*a))
     swept = pricer(prepared, monkeypatch).prices(price)
     assert swept.verdict.optimal.all()
     contexts = pricer(prepared, monkeypatch)(replace(base, price=price, size=len(price)))

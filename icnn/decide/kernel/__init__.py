@@ -214,9 +214,7 @@ class Searcher:
         """Drop the cuts that were kept for the next search."""
         library().icnn_forget(self.room)
 
-    def oracle(
-        self, places: Placed, x: Array, *, coarse: bool = False
-    ) -> tuple[Array, Array]:
+    def oracle(self, places: Placed, x: Array, *, coarse: bool = False) -> tuple[Array, Array]:
         """Values (B,) and subgradients (B, n) at x (B, n), as a search asks for them."""
         x = np.ascontiguousarray(x, dtype=np.float64)
         value, g = np.empty(len(x)), np.empty_like(x)
