@@ -24,6 +24,7 @@ from icnn.limit import Limit, limit
 # (index of an earlier layer, weights (rows, units of that layer)); while a model trains also
 # (index, weights, gate), with a gate (*context, units) >= 0 on those units
 Edge = tuple[Any, ...]
+LARGEST = 1e200  # size of a weight or a price: sums of products with x would overflow
 
 
 @final
@@ -52,7 +53,7 @@ class Network:
 
     Raises:
         NotConvex: a negative weight between layers, or an atom that may not follow a convex one.
-        BadData: NaN, infinities or shapes that do not fit.
+        BadData: NaN, infinities, weights beyond 1e200 or shapes that do not fit.
     """
 
     layers: tuple[Layer, ...]
@@ -285,11 +286,10 @@ def _check_shapes(k: int, layer: Layer, done: list[Layer]) -> None:
 
 def _check_values(k: int, layer: Layer) -> None:
     for name, values in [("V", layer.V), ("b", layer.b), *[("W", W) for _, W in layer.W]]:
-        if not torch.isfinite(values).all():
-            place = torch.nonzero(~torch.isfinite(values))[0].tolist()
-            raise BadData(
-                f"layer {k}: {name}{place} is {values[tuple(place)].item()}; weights must be finite"
-            )
+        if not (fine := values.abs() <= LARGEST).all():
+            place = torch.nonzero(~fine)[0].tolist()
+            entry = f"layer {k}: {name}{place} is {values[tuple(place)].item()}"
+            raise BadData(f"{entry}; weights must be finite and at most {LARGEST:g} in size")
     for source, W in layer.W:
         if not (W >= 0).all():
             row, column = torch.nonzero(~(W >= 0))[0].tolist()

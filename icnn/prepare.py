@@ -23,7 +23,7 @@ from icnn.decide.solvers.solver import AbstractSolver, Start
 from icnn.decide.sweep import Sweeper
 from icnn.errors import BadData
 from icnn.learn.surrogate import AbstractSurrogate
-from icnn.network import Network
+from icnn.network import LARGEST, Network
 from icnn.problem import (
     check_context,
     check_sense,
@@ -36,7 +36,7 @@ from icnn.problem import (
     read_problem,
     turned,
 )
-from icnn.queries import floats, named_prices
+from icnn.queries import floats, named_prices, price_fault
 from icnn.variants import Variants, priced_decision, swept_decision
 
 Array = NDArray[np.float64]
@@ -137,7 +137,7 @@ class Prepared:
         began = time.perf_counter()
         n = self.program.n
         price = self.price(linear) if linear is not None else np.zeros(n)
-        if price is None or price.ndim > 1:
+        if price is None or price.ndim > 1 or max(map(abs, price.tolist())) > LARGEST:
             return None
         found = sweeper.price(price, keep=2 * (n + 1))
         if found is None:
@@ -233,8 +233,10 @@ class Prepared:
         price = self.price(linear)
         if price is not None and price.ndim > 1:
             raise BadData(f"linear has shape {price.shape}; one row of prices is taken here")
-        if price is not None and not np.isfinite(price).all():
-            raise BadData("linear has a price that is not finite")
+        given = [] if price is None else price[: len(self.program.columns)].tolist()
+        for c, name in zip(given, self.program.columns, strict=False):
+            if not abs(c) <= LARGEST:
+                raise BadData(price_fault(name, -c if _concave(self.f) else c))
         return price
 
     def price(self, linear: Any) -> Array | None:

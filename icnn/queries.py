@@ -15,7 +15,7 @@ from icnn.errors import BadData
 from icnn.learn.context import read_context
 from icnn.learn.surrogate import AbstractSurrogate
 from icnn.learn.table import is_frame
-from icnn.network import Network
+from icnn.network import LARGEST, Network
 
 Array = NDArray[np.float64]
 
@@ -204,8 +204,8 @@ def _faults(
     """Rows with a price that is not a number, or bounds that cross."""
     faults: dict[int, str] = {}
     if prices is not None and len(prices) == size:
-        for i, j in np.argwhere(~np.isfinite(prices)):
-            faults.setdefault(int(i), f"the price of column {columns[j]!r} is {prices[i, j]}")
+        for i, j in np.argwhere(~(np.abs(prices) <= LARGEST)):
+            faults.setdefault(int(i), price_fault(columns[j], prices[i, j]))
     if box is not None:
         for i, j in np.argwhere(~(box.lower <= box.upper)):
             low, high = box.lower[i, j], box.upper[i, j]
@@ -213,6 +213,13 @@ def _faults(
                 int(i), f"column {columns[j]!r}: no number lies between {low:g} and {high:g}"
             )
     return faults
+
+
+def price_fault(column: str, price: float) -> str:
+    """Why a price cannot be used."""
+    return (
+        f"the price of column {column!r} is {price:g}; give a number of at most {LARGEST:g} in size"
+    )
 
 
 def named_prices(linear: Mapping[str, Any], columns: tuple[str, ...]) -> Array:

@@ -109,7 +109,7 @@ def test_a_price_that_is_not_finite_changes_only_its_own_row(bad, rng):
         assert (swept.x[i] == good.x[i]).all()
         assert swept.verdict.bound[i] == good.verdict.bound[i]
     assert sweeper.price(C[2]) is None
-    with pytest.raises(icnn.BadData, match="linear has a price that is not finite"):
+    with pytest.raises(icnn.BadData, match=r"the price of column 'x3' is (nan|-?inf); give a"):
         problem.solve(linear=C[2])
 
 
@@ -142,3 +142,39 @@ def test_a_missed_row_is_measured_as_by_the_judge_of_one_decision(low, high, wei
     one = Sweeper(base, Bundle()).price(rng.normal(size=5))
     assert one.violation > 1
     assert one.violation == pytest.approx(violation_of(problem.program, one.x), rel=1e-12)
+
+
+HUGE = r"of column 'x1' is -1.7e\+308; give a number of at most 1e\+200 in size"
+
+
+@pytest.mark.parametrize("solver", ["Bundle", "HiGHS", "Clarabel", "PrimalDual"])
+@pytest.mark.parametrize("linear", [{"x1": -1.7e308}, [1.0, -1.7e308, 0.0, 0.0, 0.0]])
+def test_a_price_that_would_overflow_is_refused_by_name(solver, linear):
+    f = NETWORKS["relu-5-16-16"].f
+    problem = icnn.prepare(f, bounds=[(-2, 2)] * 5, solver=getattr(icnn.solvers, solver)())
+    with pytest.raises(icnn.BadData, match=f"the price {HUGE}"):
+        problem.solve(linear=linear)
+    assert problem.solve(linear=np.full(5, 1e150)).success  # large is no fault by itself
+
+
+def test_a_concave_function_tells_the_price_that_was_given():
+    X = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+    budget = icnn.Budget(restarts=1, steps=10, polish=0)
+    s = icnn.fit(icnn.MaxAffine(2, 4), X, -np.square(X).sum(1), concave=True, budget=budget)
+    with pytest.raises(icnn.BadData, match=r"the price of column 'x1' is -1.7e\+308"):
+        icnn.prepare(s).solve(linear=[0.0, -1.7e308])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_batch_refuses_only_the_rows_whose_prices_would_overflow(rows, rng):
+    f = NETWORKS["relu-5-16-16"].f
+    prices = rng.normal(size=(rows + 1, 5))
+    prices[0, 1] = -1.7e308
+    batch = icnn.minimize_batch(f, linear=prices, bounds=[(-2, 2)] * 5)
+    assert batch.success.tolist() == [False] + rows * [True]
+    assert "column 'x1' is -1.7e+308" in batch.message[0]
+
+
+def test_weights_that_would_overflow_are_refused_by_their_place():
+    with pytest.raises(icnn.BadData, match=r"layer 0: V\[0, 1\] is -1.7e\+308; weights must be"):
+        icnn.affine([0.0, -1.7e308])
