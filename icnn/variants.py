@@ -55,7 +55,7 @@ class Variants:
             sides: (1 or B, m) lower and upper.
         """
         base, n = self.base, self.program.n
-        lines = base.lines if context is None else self._lines(context, size)
+        lines = self._whole if context is None else self._lines(context, size)
         if lines is None:
             return None
         own = base.box if box is None else box
@@ -64,8 +64,15 @@ class Variants:
         finite = base.finite if same else self._finite(own, sides is None)
         if finite is None:
             return None
+        if context is None and inside(finite, base.finite):
+            lines = base.lines
         price = np.zeros((1, n)) if price is None else price
         return Batch(lines, price, own, finite, rows, size)
+
+    @cached_property
+    def _whole(self) -> tuple[Line, ...]:
+        """Layers that hold on every box."""
+        return pruned(self.program.lines)[0]
 
     def _lines(self, context: Any, size: int) -> tuple[Line, ...] | None:
         f = self.f.family(context, size) if isinstance(self.f, AbstractSurrogate) else None
@@ -83,6 +90,11 @@ class Variants:
         if same_rows and (lower >= whole.lower).all() and (upper <= whole.upper).all():
             lower, upper = np.maximum(lower, base.lower), np.minimum(upper, base.upper)
         return Box(lower, upper) if np.isfinite([lower, upper]).all() else None
+
+
+def inside(box: Box, other: Box) -> bool:
+    """Whether all boxes (B | 1, n) lie in another (1, n)."""
+    return bool((box.lower >= other.lower).all() and (box.upper <= other.upper).all())
 
 
 def lines_of(f: Network) -> tuple[Line, ...]:

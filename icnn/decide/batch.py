@@ -39,9 +39,9 @@ class Batch:
 
     @classmethod
     def of(cls, program: Program) -> Batch:
-        """The batch of one program, without the units that nothing reads."""
+        """The batch of one program, without the units that nothing reads or its box keeps off."""
         box, finite, rows = program.box, program.finite, program.rows
-        lines, kept = pruned(program.lines)
+        lines, kept = pruned(program.lines, finite)
         return cls(
             lines,
             np.zeros((1, program.n)),

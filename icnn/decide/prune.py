@@ -1,4 +1,4 @@
-"""prune: layers without the units that nothing reads, exactly the same function."""
+"""prune: layers without the units that nothing reads or that a box keeps at zero."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from icnn.atoms import PiecewiseLinear
 from icnn.decide.program import Line
+from icnn.decide.sets import Box
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+MARGIN = 1e-9  # of the terms of a sum: far above its rounding
 
 
-def pruned(lines: Sequence[Line]) -> tuple[tuple[Line, ...], list[Mask]]:
+def pruned(lines: Sequence[Line], box: Box | None = None) -> tuple[tuple[Line, ...], list[Mask]]:
     """The layers that are left, with the same number of layers, and which units each kept.
 
     A projected weight is often exactly zero: of 256 units in the last hidden layer of a trained
-    network, 61 were read. A layer keeps at least one unit.
+    network, 61 were read. Over a box of a tenth of the range of the data a quarter to a half of all
+    units are always zero. A layer keeps at least one unit.
+
+    Args:
+        lines: the layers.
+        box: (n,) where the function stays the same; everywhere without one.
     """
     kept = [np.zeros(line.units, dtype=bool) for line in lines]
     kept[-1][:] = True
-    for line, mask in zip(reversed(lines), reversed(kept), strict=True):
+    off = [np.zeros_like(mask) for mask in kept] if box is None else _off(lines, box)
+    for line, mask, zero in zip(reversed(lines), reversed(kept), reversed(off), strict=True):
+        mask &= ~zero
         if not mask.any():
             mask[0] = True
         rows = np.repeat(mask, line.atom.group)
@@ -42,6 +52,47 @@ def expanded(slopes: Sequence[Array], lines: Sequence[Line], kept: Sequence[Mask
         out[..., rows] = u
         full.append(out)
     return full
+
+
+def _off(lines: Sequence[Line], box: Box) -> list[Mask]:
+    """Which units of each layer are zero over a box, by interval arithmetic."""
+    nowhere = [np.zeros(line.units, dtype=bool) for line in lines]
+    plain = all(line.h is None and not any(g is not None for g in line.gates) for line in lines)
+    if not plain or not np.isfinite([box.lower, box.upper]).all():
+        return nowhere
+    with np.errstate(invalid="ignore"):  # 0 times what is not known: NaN, and so not off
+        return _zero(lines, box)
+
+
+def _zero(lines: Sequence[Line], box: Box) -> list[Mask]:
+    off: list[Mask] = []
+    ranges: list[tuple[Array, Array]] = []
+    for line in lines:
+        low, high, size = _arguments(line, box, ranges)
+        if isinstance(line.atom, PiecewiseLinear):
+            slopes, intercepts = np.array(line.atom.pieces).T
+            ends = np.stack([low, high])[..., None] * slopes + intercepts
+            off.append((line.atom.pieces[0] == (0.0, 0.0)) & (high <= -MARGIN * size))
+            ranges.append((ends.min(0).max(-1), ends.max(-1).max(0)))
+        else:
+            off.append(np.zeros(line.units, dtype=bool))
+            ranges.append((np.full(line.units, -np.inf), np.full(line.units, np.inf)))
+    return off
+
+
+def _arguments(
+    line: Line, box: Box, ranges: Sequence[tuple[Array, Array]]
+) -> tuple[Array, Array, Array]:
+    """Least and largest argument of each row over the box, and the size of their terms."""
+    centre, half = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
+    middle, reach = line.V @ centre + line.b, np.abs(line.V) @ half
+    low, high = middle - reach, middle + reach
+    size = np.abs(line.V) @ np.abs(centre) + np.abs(line.b) + reach
+    for source, W in line.W:
+        below, above = ranges[source]
+        low, high = low + W @ below, high + W @ above
+        size = size + W @ np.maximum(np.abs(below), np.abs(above))
+    return low, high, size
 
 
 def _cut(line: Line, mask: Mask, kept: Sequence[Mask]) -> Line:
