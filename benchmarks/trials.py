@@ -18,6 +18,7 @@ from icnn.learn.loss import Split
 from icnn.models import FICNN, Additive, GroupMax, Quadratic, Sum
 
 SEEDS, NOISE, NEW = (0,), 0.3, 10_000
+NEAR_ZERO = 0.1  # of the output weights of a network beside a quadratic that starts at its fit
 Function = Callable[[np.ndarray], np.ndarray]
 TRUTHS: dict[str, tuple[Function, int, int]] = {
     "squares": (lambda x: 0.5 * np.square(x).sum(1), 10, 1000),
@@ -57,6 +58,27 @@ class Gaussian(FICNN):
             noise = torch.randn(W.raw.shape, generator=generator, dtype=W.raw.dtype)
             W.fill(noise.abs().clamp(min=1e-3) / W.raw.shape[1] ** 0.5)
             b.zero_()
+
+
+class Started(Sum):
+    """A network and a full quadratic that starts as a given one, for Gaussian-map starts.
+
+    Bunne, Krause & Cuturi (2022) start a convex potential at the best map between Gaussians; for
+    a regression that is the best convex quadratic, and the network beside it starts near 0.
+    """
+
+    def __init__(self, n_inputs: int, factor: torch.Tensor, slope: torch.Tensor) -> None:
+        self.start = (factor, slope)
+        super().__init__(FICNN(n_inputs), Quadratic(n_inputs, "full"))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator) -> None:
+        super().reset_parameters(generator)
+        network, quadratic = self.terms
+        network.V[-1].free.mul_(NEAR_ZERO)
+        network.W[-1].fill(NEAR_ZERO * network.W[-1]())
+        quadratic.factor.copy_(self.start[0])
+        quadratic.slope.base.copy_(self.start[1])
 
 
 class Lifted(FICNN):
@@ -118,6 +140,36 @@ def lifted(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
         return best(at).double().numpy() * y.std() + y.mean()
 
 
+def ridge(x: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor B and slope a of the convex part of a quadratic fit, of the standardised table.
+
+    The hold-out of `fit` takes no part in the fit, and chooses the penalty.
+    """
+    inputs, target = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std()
+    n, (i, j) = x.shape[1], np.triu_indices(x.shape[1])
+    A = np.column_stack([inputs[:, i] * inputs[:, j], inputs, np.ones(len(y))])
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).numpy()
+    held, kept = order[: round(0.2 * len(y))], order[round(0.2 * len(y)) :]
+    best, found = np.inf, np.zeros(A.shape[1])
+    for penalty in (1e-4, 1e-3, 1e-2, 1e-1, 1.0):
+        G = A[kept].T @ A[kept] + penalty * len(kept) * np.diag(np.r_[np.ones(A.shape[1] - 1), 0])
+        w = np.linalg.solve(G, A[kept].T @ target[kept])
+        error = np.square(A[held] @ w - target[held]).mean()
+        if error < best:
+            best, found = error, w
+    Q = np.zeros((n, n))
+    Q[i, j] = found[: len(i)] / 2
+    roots, axes = np.linalg.eigh(Q + Q.T)
+    factor = np.sqrt(np.maximum(roots, 0))[:, None] * axes.T
+    return torch.from_numpy(factor), torch.from_numpy(found[len(i) : -1])
+
+
+def from_ridge(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """A network and a full quadratic, started at the ridge fit."""
+    model = Started(x.shape[1], *ridge(x, y))
+    return icnn.fit(model, x, y, progress=False).predict(new)
+
+
 def fitted(make: Callable[[int], Any], **options: Any) -> Callable[..., np.ndarray]:
     """The way of a model through `icnn.fit` to values at new rows."""
 
@@ -156,6 +208,8 @@ WAYS: dict[str, Callable[..., np.ndarray]] = {
     "group-max units": fitted(lambda n: GroupMax(n, (48, 48))),
     "softplus units": fitted(lambda n: FICNN(n, activation="softplus")),
     "with a quadratic": fitted(lambda n: Sum(FICNN(n), Quadratic(n))),
+    "with a full quadratic": fitted(lambda n: Sum(FICNN(n), Quadratic(n, "full"))),
+    "with a full quadratic, from its ridge fit": from_ridge,
     "softplus, with a quadratic": fitted(
         lambda n: Sum(FICNN(n, (32, 32), "softplus"), Quadratic(n))
     ),

@@ -4,6 +4,7 @@ from icnn.learn.additive import Additive
 from icnn.learn.ficnn import FICNN
 from icnn.learn.groupmax import GroupMax
 from icnn.learn.hypericnn import HyperICNN
+from icnn.learn.level import Level
 from icnn.learn.maxaffine import LogSumExp, MaxAffine
 from icnn.learn.normterm import NormTerm
 from icnn.learn.picnn import PICNN
@@ -17,6 +18,7 @@ __all__ = [
     "Additive",
     "GroupMax",
     "HyperICNN",
+    "Level",
     "LogSumExp",
     "MaxAffine",
     "NormTerm",

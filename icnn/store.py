@@ -35,6 +35,7 @@ from icnn.learn.ficnn import FICNN
 from icnn.learn.groupmax import GroupMax
 from icnn.learn.history import History
 from icnn.learn.hypericnn import HyperICNN
+from icnn.learn.level import Level
 from icnn.learn.maxaffine import LogSumExp as SoftMaxAffine
 from icnn.learn.maxaffine import MaxAffine
 from icnn.learn.model import AbstractConvexModel
@@ -46,10 +47,10 @@ from icnn.learn.sum import Sum
 from icnn.learn.surrogate import Surrogate
 from icnn.network import Layer, Network
 
-FORMAT, VERSION = "icnn", 3  # 2: weights of the terms of a Sum; 3: context_activation
+FORMAT, VERSION = "icnn", 3  # 2: weights of the terms of a Sum; 3: context_activation, held_out
 _PLAIN = (Additive, FICNN, ReLUSum, MaxAffine, SoftMaxAffine, Quadratic, NormTerm, GroupMax)
 MODELS: dict[str, type[AbstractConvexModel]] = {
-    m.__name__: m for m in (*_PLAIN, PICNN, HyperICNN, Sum)
+    m.__name__: m for m in (*_PLAIN, PICNN, HyperICNN, Level, Sum)
 }
 ATOMS: dict[str, type[AbstractAtom]] = {
     a.__name__: a for a in (PiecewiseLinear, Max, Softplus, LogSumExp, Norm, SumSquares, Huber, ELU)

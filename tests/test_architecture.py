@@ -19,6 +19,7 @@ MODELS = {  # a new model is one new file
     "learn.ficnn",
     "learn.groupmax",
     "learn.hypericnn",
+    "learn.level",
     "learn.maxaffine",
     "learn.normterm",
     "learn.picnn",

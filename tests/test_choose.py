@@ -54,6 +54,17 @@ def test_the_better_of_two_models_is_kept():
         np.testing.assert_array_equal(s.predict(SQUARE_X), alone.predict(SQUARE_X))
 
 
+def test_the_figure_kept_with_a_fit_is_the_one_that_chooses():
+    """Of several models it is the least of their own, of a mixture no more; after the polish."""
+    models = [FICNN(3, (6,)), Quadratic(3)]
+    alone = [fit(model, SQUARE_X, SQUARE_Y).history for model in models]
+    least = min(one.held_out for one in alone)
+    assert fit(models, SQUARE_X, SQUARE_Y).history.held_out == least
+    assert fit(models, SQUARE_X, SQUARE_Y, combine="mix").history.held_out <= least
+    assert all(one.held_out <= one.validation.min() * (1 + 1e-6) for one in alone)
+    assert any(one.polish_steps and one.held_out < one.validation.min() for one in alone)
+
+
 def test_a_mixture_is_a_weighted_mean_of_convex_models_and_no_worse_on_its_hold_out():
     models = [FICNN(2, (8,)), Quadratic(2)]
     mixed = fit(models, combine="mix", budget=QUICK)

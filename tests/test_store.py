@@ -32,6 +32,7 @@ def test_round_trip_is_bit_identical(model, concave, tmp_path):
     assert np.array_equal([loaded.lower, loaded.upper], [saved.lower, saved.upper])
     assert loaded.model.config == saved.model.config
     assert np.array_equal(loaded.history.validation, saved.history.validation)
+    assert loaded.history.held_out == saved.history.held_out
 
 
 def test_a_fresh_process_predicts_the_same(surrogate, tmp_path):
@@ -124,14 +125,16 @@ def test_a_file_of_version_1_has_no_weights_of_a_sum(tmp_path):
     np.testing.assert_array_equal(icnn.load(path).predict(X), s.predict(X))
 
 
-def test_a_file_of_version_2_has_a_silu_path(tmp_path):
+def test_a_file_of_version_2_has_a_silu_path_and_no_final_figure(tmp_path):
     budget = icnn.Budget(restarts=1, steps=5, polish=0)
     model, path = icnn.PICNN(1, 1, (3,), (4,)), tmp_path / "m.icnn"
     s = icnn.fit(model, X[:, :1], X[:, 0] ** 2, context=X[:, 1:], budget=budget)
     icnn.save(s, path)
     assert icnn.load(path).model.config["context_activation"] == "silu"
     config = {k: part for k, part in s.model.config.items() if k != "context_activation"}
-    _with_header(path, version=2, config=config)
+    history = {"chosen": 0, "polish_steps": 0, "seconds": 1.0}
+    _with_header(path, version=2, config=config, history=history)
+    assert np.isnan(icnn.load(path).history.held_out)
     given = dict(context=X[:, 1:])
     np.testing.assert_array_equal(
         icnn.load(path).predict(X[:, :1], **given), s.predict(X[:, :1], **given)

@@ -9,7 +9,7 @@ from zoo import CONTEXT_MODELS, KINDS, MODELS, QUICK
 import icnn
 from icnn import BadData
 from icnn.atoms import Norm, SumSquares
-from icnn.models import FICNN, PICNN, GroupMax, NormTerm, Quadratic, Sum
+from icnn.models import FICNN, PICNN, GroupMax, Level, NormTerm, Quadratic, Sum
 
 TINY = icnn.Budget(restarts=2, steps=60, every=10, polish=10)
 X = torch.randn(30, 3, generator=torch.Generator().manual_seed(0)).double()
@@ -53,6 +53,23 @@ def test_a_group_max_is_its_formula(size):
     z = (X @ V[0].T + b[0]).reshape(-1, 4, size).amax(2)
     z = (X @ V[1].T + b[1] + z @ W[0].T).reshape(-1, 5, size).amax(2)
     torch.testing.assert_close(model(X), (X @ V[2].T + b[2] + z @ W[1].T)[:, 0])
+
+
+def test_a_level_moves_the_cost_and_no_decision(rng):
+    """Rows of ‖x − 0.3‖² + sin 3c: one decision for all contexts, at costs that differ by c."""
+    x, c = rng.uniform(-1, 1, (400, 2)), rng.uniform(-1, 1, (400, 1))
+    y = np.square(x - 0.3).sum(1) + np.sin(3 * c[:, 0])
+    model = Sum(Quadratic(2), Level(2, 1, (16,)))
+    budget = icnn.Budget(restarts=2, steps=400, polish=100)
+    s = icnn.fit(model, x, y, context=c, budget=budget, progress=False)
+    low, high = (icnn.minimize(s, context=[at]) for at in (-0.5, 0.5))
+    np.testing.assert_allclose(low.x, high.x, atol=1e-3)
+    np.testing.assert_allclose(high.x, 0.3, atol=0.05)
+    assert abs(high.value - low.value - 2 * np.sin(1.5)) < 0.1
+    with torch.no_grad():
+        level = s.model.terms[1](torch.zeros(5, 2).double() + 1e6, torch.ones(5, 1).double())
+        at_zero = s.model.terms[1](torch.zeros(5, 2).double(), torch.ones(5, 1).double())
+    torch.testing.assert_close(level, at_zero, rtol=0, atol=0)
 
 
 @torch.no_grad()

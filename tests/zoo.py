@@ -207,6 +207,7 @@ CONTEXT_MODELS = {  # of two inputs and three context numbers
     "log-sum-exp": lambda: icnn.LogSumExp(2, 9, 0.5, n_context=3),
     **{f"quadratic-{k}": lambda k=k: models.Quadratic(2, k, 2, n_context=3) for k in KINDS},
     "norm": lambda: models.NormTerm(2, 3, 1, n_context=3, context_hidden=(4,)),
+    "level": lambda: models.Level(2, 3, (5,)),
     "picnn-relu-path": lambda: icnn.PICNN(2, 3, (8, 6), (5, 4), context_activation="relu"),
     "hyper-softplus-path": lambda: models.HyperICNN(2, 3, (6,), context_activation="softplus"),
     "group-max": lambda: models.GroupMax(2, (6, 5), n_context=3),

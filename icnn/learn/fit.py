@@ -122,7 +122,8 @@ def fit(
     )
     plan = Plan(budget or Budget(), seed, warm_start, progress, labels)
     found = train_all(models, data, plan, mix=check_combine(combine, model) == "mix")
-    history = replace(found.history, seconds=time.perf_counter() - began)
+    spent = time.perf_counter() - began
+    history = replace(found.history, seconds=spent, held_out=found.loss)
     lower, upper = inputs.min(0), inputs.max(0)
     scalers = (x_mean, x_scale, y_mean, y_scale)
     return Surrogate(

@@ -1,5 +1,6 @@
 """History: what a training saw."""
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -12,7 +13,11 @@ Array = NDArray[np.float64]
 @final
 @dataclass(frozen=True, eq=False)
 class History:
-    """What the training saw: mean squared errors of standardised y, one row an evaluation."""
+    """What the training saw: mean squared errors of standardised y, one row an evaluation.
+
+    `train` and `validation` are Adam's; `held_out` is the error on the hold-out of what was kept,
+    after the polish or of the mixture, and the figure to choose between fits of one table and seed.
+    """
 
     step: Array  # (evaluations,)
     train: Array  # (evaluations, restarts)
@@ -20,3 +25,4 @@ class History:
     chosen: int = 0
     polish_steps: int = 0
     seconds: float = 0.0
+    held_out: float = math.nan
