@@ -202,12 +202,14 @@ def test_many_columns_and_wide_networks(rng):
     assert d.bound <= f(x)
 
 
+@pytest.mark.parametrize("solver", ["HiGHS()", "CVXPY('HIGHS')"])
 @pytest.mark.parametrize("more", ["", ", integrality=1"])
-def test_nothing_is_printed(more):
+def test_nothing_is_printed(solver, more):
     """A solver's banner would land in what the command line prints."""
     code = (
-        "import icnn; icnn.minimize(icnn.affine([1.0, 2.0]), bounds=[(0, 1)] * 2, "
-        f"solver=icnn.solvers.HiGHS(){more})"
+        "import icnn, highspy; own = highspy.Highs; "
+        "icnn.minimize(icnn.affine([1.0, 2.0]), bounds=[(0, 1)] * 2, "
+        f"solver=icnn.solvers.{solver}{more}); assert highspy.Highs is own"
     )
     home = Path(icnn.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=home)

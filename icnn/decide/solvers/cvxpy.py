@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from icnn.decide.cones import Cone, Kind
 from icnn.decide.form import Form, conic_form, not_linear
 from icnn.decide.program import Program
+from icnn.decide.solvers.highs import unannounced
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
 from icnn.errors import BadData
 
@@ -99,7 +100,7 @@ class CVXPY(AbstractSolver):
         constraints = [constraint for _, _, constraint in rows] + [c for _, c in cones]
         problem = cp.Problem(cp.Minimize(form.c @ v + form.offset), constraints + _box(form, v))
         options = {**CLOSE.get(self.solver, {}), **self.options}
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), unannounced():
             warnings.simplefilter("ignore")  # its words on accuracy: the judge has better ones
             try:
                 problem.solve(solver=self.solver, **options)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, final
@@ -154,6 +156,17 @@ class _Quiet(highspy.Highs):
         super().enableCallbacks()  # type: ignore[no-untyped-call]
 
 
+@contextmanager
+def unannounced() -> Iterator[None]:
+    """HiGHS in other hands, which make it themselves, without its banner."""
+    highspy.Highs = _Quiet  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        highspy.Highs = _OWN  # type: ignore[misc]
+
+
+_OWN = highspy.Highs  # a constant, so that threads that overlap leave it in place
 _STOPPED = (highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kIterationLimit)
 _NO_POINT = (
     highspy.HighsModelStatus.kInfeasible,
