@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from icnn.decide.program import Program
-from icnn.decide.sets import Box, Rows
+from icnn.decide.sets import Box, Rows, settled
 from icnn.errors import BadData
 from icnn.limit import Limit, right_side
 from icnn.queries import floats
@@ -45,7 +45,7 @@ def moved_rows(program: Program, sides: Any) -> Rows | None:
         end[:m] = values
     for i in np.flatnonzero((ends[0] > ends[1]) | (ends[0] == np.inf) | (ends[1] == -np.inf)):
         raise BadData(f"row {i}: no number lies between {ends[0][i]:g} and {ends[1][i]:g}")
-    return Rows(old.A, ends[0], ends[1])
+    return settled(Rows(old.A, ends[0], ends[1]))
 
 
 def moved_limits(known: tuple[Limit, ...], limits: Any) -> list[float]:

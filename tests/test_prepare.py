@@ -168,7 +168,7 @@ def test_right_hand_sides_of_learned_limits(surrogate, rng):
     [
         ({"linear": [1.0]}, r"linear has shape \(1,\)"),
         ({"linear": {"z": 1.0}}, "linear names column 'z'"),
-        ({"linear": np.full(F.n, np.nan)}, "not finite"),
+        ({"linear": np.full(F.n, np.nan)}, "the price of column 'x0' is nan; give a number"),
         ({"limits": [1.0]}, "limits are a list of 0 numbers"),
         ({"sides": ([0.0, 1.0], [1.0, 2.0])}, "two arrays of 1 numbers"),
         ({"sides": (2.0, 1.0)}, "row 0: no number lies between 2 and 1"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from icnn.decide.cones import Cone
 from icnn.decide.program import Learned, Program
-from icnn.decide.sets import Box, Rows
+from icnn.decide.sets import Box, Rows, settled
 from icnn.decide.shapes import Lowered
 from icnn.network import Network
 
@@ -41,10 +41,12 @@ def assemble(
             np.concatenate([box.lower, *(part.aux.lower for part in sets)]),
             np.concatenate([box.upper, *(part.aux.upper for part in sets)]),
         ),
-        Rows(
-            sp.csr_array(sp.vstack([block.A for block in blocks])),
-            np.concatenate([block.lower for block in blocks]),
-            np.concatenate([block.upper for block in blocks]),
+        settled(
+            Rows(
+                sp.csr_array(sp.vstack([block.A for block in blocks])),
+                np.concatenate([block.lower for block in blocks]),
+                np.concatenate([block.upper for block in blocks]),
+            )
         ),
         np.concatenate([integral, np.zeros(width - n, dtype=bool)]),
         columns,

