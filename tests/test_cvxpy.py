@@ -14,7 +14,7 @@ from icnn.atoms import ELU, IDENTITY, RELU, Huber, LogSumExp, Norm, Softplus, Su
 from icnn.convert import to_cvxpy
 from icnn.decide.solvers.canonical import conic_parts, is_cvxpy
 from icnn.decide.solvers.cvxpy import CVXPY
-from icnn.models import HyperICNN, NormTerm, Quadratic, Sum
+from icnn.models import Additive, HyperICNN, NormTerm, Quadratic, Sum
 
 SMOOTH = {
     "softplus": build(2, (RELU, Softplus(), IDENTITY), (4, 3, 1)),
@@ -36,6 +36,7 @@ CONTEXTUAL = {
     "sum": lambda: Sum(
         icnn.PICNN(3, 2, (8,), (8,)), Quadratic(3, n_context=2), NormTerm(3, n_context=2)
     ),
+    "mixture": lambda: Sum(icnn.PICNN(3, 2, (8,), (8,)), Additive(3, 4), weights=[0.7, 0.4]),
 }
 
 
@@ -56,6 +57,26 @@ def contextual(kind, concave=False):
     y = -y if concave else y
     model = CONTEXTUAL[kind]()
     return icnn.fit(model, X, y, context=C, budget=budget, progress=False, concave=concave)
+
+
+MIXED = {
+    "alone": lambda: Additive(3, 5),
+    "with kinks": lambda: Sum(icnn.FICNN(3, (8,)), Additive(3, 5), weights=[0.7, 0.4]),
+    "with curves": lambda: Sum(
+        icnn.FICNN(3, (6,), activation="softplus"), Quadratic(3), Additive(3, 5)
+    ),
+    "nested": lambda: Sum(Sum(Additive(3, 3), Quadratic(3), weights=[0.5, 2.0]), Additive(3, 4)),
+}
+
+
+@cache
+def additive(kind, concave=False):
+    """A mixture with an additive part, in units far from those of training."""
+    X = np.random.default_rng(0).uniform(-2, 2, (150, 3))
+    y = np.abs(X[:, 0] - 0.3) + np.square(X[:, 1:]).sum(1)
+    budget = icnn.Budget(restarts=1, steps=40, every=20, polish=0)
+    X, y = X * [1.0, 10.0, 0.1] + [0.0, 50.0, 1.0], 5 * (-y if concave else y)
+    return icnn.fit(MIXED[kind](), X, y, budget=budget, progress=False, concave=concave)
 
 
 def solve(objective, constraints):
@@ -133,6 +154,40 @@ def test_one_problem_serves_every_context(kind, concave, rng):
         fresh, own = to_cvxpy(s, x, context.value)
         built = cp.Problem(goal(fresh), [*own, x >= -2, x <= 2]).solve(solver="CLARABEL", **exact)
         assert again == pytest.approx(built, abs=1e-8)
+
+
+@pytest.mark.parametrize("concave", [False, True])
+@pytest.mark.parametrize("kind", MIXED)
+def test_a_mixture_with_an_additive_part(kind, concave, rng):
+    """Values where x is pinned, the optimum at several prices of one DPP problem."""
+    s, x = additive(kind, concave), cp.Variable(3)
+    price, goal = cp.Parameter(3), cp.Maximize if concave else cp.Minimize
+    expression, constraints = to_cvxpy(s, x)
+    for point in rng.uniform(s.lower, s.upper, (3, 3)):
+        value = solve(goal(expression), [*constraints, x == point])
+        assert value == pytest.approx(s.predict(point), rel=1e-6)
+        assert expression.value == pytest.approx(s.predict(point), rel=1e-6)
+    box = [x >= s.lower, x <= s.upper]
+    problem = cp.Problem(goal(expression + price @ x), [*constraints, *box])
+    assert problem.is_dcp(dpp=True)
+    ours = icnn.prepare(s)
+    for c in rng.normal(size=(3, 3)) * [1.0, 0.1, 10.0]:
+        price.value = c
+        problem.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
+        decision = ours.solve(linear=c)
+        assert problem.value == pytest.approx(decision.value, abs=1e-6 * decision.scale)
+
+
+def test_a_mixture_that_fit_puts_together():
+    X = np.random.default_rng(1).uniform(-1, 1, (100, 2))
+    models = [icnn.FICNN(2, (2,), "identity"), Additive(2, 4)]  # a plane, which bends nowhere
+    budget = icnn.Budget(restarts=2, steps=100, every=10, polish=0)
+    s = icnn.fit(models, X, np.abs(X).sum(1), combine="mix", budget=budget, progress=False)
+    assert any(isinstance(term, Additive) for term in s.model.modules())
+    x = cp.Variable(2)
+    expression, constraints = to_cvxpy(s, x)
+    value = solve(cp.Minimize(expression), [*constraints, x >= s.lower, x <= s.upper])
+    assert value == pytest.approx(icnn.minimize(s).value, abs=1e-6)
 
 
 def test_a_total_takes_columns_and_context_by_name():
