@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import icnn
+from icnn.decide.sets import Box, read_bounds
 from icnn.decide.solvers import WIDE
 
 RNG = np.random.default_rng(0)
@@ -47,3 +48,19 @@ def test_only_whole_numbers_are_presolved(whole, presolve, monkeypatch):
     d = icnn.minimize(f, bounds=[(-1, 1)] * n, integrality=[whole] * n, solver=icnn.solvers.HiGHS())
     assert d.success
     assert asked[0] == presolve
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array, lambda pairs: [list(p) for p in pairs]])
+def test_pairs_are_read_alike_at_once_and_one_by_one(form):
+    columns = tuple("abc")
+    free = Box(np.full(3, -np.inf), np.full(3, np.inf))
+    pairs = [(0.0, 1.0), (-2.0, 5.0), (-np.inf, 3.0)]
+    at_once = read_bounds(form(pairs), columns, free)
+    one_by_one = read_bounds([(0.0, 1.0), (-2.0, 5.0), (None, 3.0)], columns, free)
+    for box in (at_once, one_by_one):
+        assert box.lower.tolist() == [0.0, -2.0, -np.inf]
+        assert box.upper.tolist() == [1.0, 5.0, 3.0]
+        assert box.lower.flags.owndata
+    for wrong in ((1.0, "b"), (1.0,), 3.0, (0, 1, 2)):
+        with pytest.raises(icnn.BadData, match="the bounds of column 'b'"):
+            read_bounds([(0.0, 1.0), wrong, (0.0, 1.0)], columns, free)

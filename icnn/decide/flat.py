@@ -209,11 +209,13 @@ def not_flat(program: Program) -> str | None:
     for k, line in enumerate(program.lines[:-1]):
         if type(line.atom) not in KINDS:
             return f"layer {k}: it does not know {line.atom}"
-    names = [*program.columns, *(f"auxiliary column {j}" for j in range(program.n))]
-    for name, end in zip(names, program.far[0] | program.far[1], strict=False):
-        if end:
-            return f"column {name!r} has no near bounds on both sides, without which no cut holds"
-    return None
+    far = np.flatnonzero(program.far[0] | program.far[1])
+    if not len(far):
+        return None
+    visible = len(program.columns)
+    j = int(far[0])
+    name = program.columns[j] if j < visible else f"auxiliary column {j - visible}"
+    return f"column {name!r} has no near bounds on both sides, without which no cut holds"
 
 
 def flat(batch: Batch) -> Flat:

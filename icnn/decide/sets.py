@@ -69,11 +69,7 @@ def read_bounds(bounds: Any, columns: Sequence[str], default: Box) -> Box:
             raise BadData(
                 f"bounds has {len(pairs)} pairs for {len(columns)} columns {tuple(columns)}"
             )
-        ends = [
-            _pair(pair, f"the bounds of column {name!r}")
-            for pair, name in zip(pairs, columns, strict=True)
-        ]
-        lower, upper = (np.array(side) for side in zip(*ends, strict=True))
+        lower, upper = _ends(pairs, columns)
     return _checked(Box(_ended(lower), _ended(upper)), columns)
 
 
@@ -256,6 +252,18 @@ def _spread(value: Any, columns: Sequence[str], place: str) -> Array:
             f"{place} has {values.size} entries for {len(columns)} columns {tuple(columns)}"
         )
     return np.broadcast_to(values, len(columns)).copy()
+
+
+def _ends(pairs: Sequence[Any], columns: Sequence[str]) -> tuple[Array, Array]:
+    """All pairs at once where they are numbers; else one by one, to name the column."""
+    try:
+        ends = np.array(pairs, dtype=np.float64)
+    except (TypeError, ValueError):
+        ends = np.empty(0)
+    if ends.shape != (len(columns), 2) or np.isnan(ends).any():  # None reads as NaN
+        named = zip(pairs, columns, strict=True)
+        ends = np.array([_pair(pair, f"the bounds of column {name!r}") for pair, name in named])
+    return ends[:, 0].copy(), ends[:, 1].copy()
 
 
 def _pair(pair: Any, place: str) -> tuple[float, float]:
