@@ -25,7 +25,7 @@ EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_
 }
 
 EXPORT void icnn_room_free(Room *room) {
-    if (room) free(room->memory), free(room);
+    room_free(room);
 }
 
 /* Drop all cuts. */

@@ -3,7 +3,7 @@
 #define ICNN_PRICE_H
 
 #include "judge.h"
-#include "search.h"
+#include "newton.h"
 
 /* What stays the same from price to price. */
 typedef struct {

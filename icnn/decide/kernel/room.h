@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "curved.h"
 #include "nearest.h"
+#include "quadratic.h"
 
 /* All memory of one search; the next one may start from its cuts. */
 typedef struct {
@@ -18,8 +20,32 @@ typedef struct {
     double *x, *best, *g, *price;
     double *A;       /* (rows, n) of the set, in columns of half-width 1 */
     int64_t clock;
-    void *memory;
+    Curved curved;   /* the smooth part of f, and the master that models it */
+    Quadratic quad;
+    double *centre, *slope; /* (n) where the smooth part is modelled, and its gradient there */
+    int64_t apart;          /* whether the cuts are those of f without its smooth part */
+    void *memory, *more;
 } Room;
+
+static void room_free(Room *room) {
+    if (room) free(room->memory), free(room->more), free(room);
+}
+
+/* Memory for a model of the smooth part, if there may be one; 0 if it cannot be had. */
+static int model_room(Room *room, const Net *net) {
+    int64_t n = net->n, *smooth = calloc((size_t)net->layers + 1, 8);
+    if (!smooth) return 0;
+    int64_t any = find_smooth(net, smooth);
+    free(smooth);
+    if (!any) return 1;
+    double *d = room->more = calloc((size_t)(curved_size(net) + quadratic_size(n) + 2 * n), 8);
+    if (!d) return 0;
+    d = curved_in(&room->curved, net, d);
+    d = quadratic_in(&room->quad, n, d);
+    room->centre = d, d += n;
+    room->slope = d;
+    return 1;
+}
 
 /* Memory for so many constraints in all, the first of them the rows A of the set. */
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
@@ -55,6 +81,7 @@ static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t cap
     room->model.rows = room->model.count = rows;
     room->model.capacity = capacity;
     if (rows) memcpy(room->A, A, (size_t)(rows * n) * 8);
+    if (!model_room(room, net)) return room_free(room), NULL;
     return room;
 }
 

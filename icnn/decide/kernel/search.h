@@ -113,18 +113,20 @@ INLINE void sharpen(Room *room, Result *result) {
     memcpy(room->x, room->best, (size_t)model->n * 8);
 }
 
-INLINE Result search(const Net *net, const Place *place, Room *room, const Options *options) {
+/* The cuts alone, after what was found by other means. */
+INLINE Result search(const Net *net, const Place *place, Room *room, const Options *options,
+                     Result result) {
     Model *model = &room->model;
     Master *master = &room->master;
     int64_t n = model->n, R = net->rows[net->layers], exact = 0;
-    Result result = {INFINITY, -INFINITY, STOPPED, 0};
     double deadline = now() + options->seconds;
     int warm = model->count > model->rows; /* cuts of an earlier search, and where it ended */
+    int known = warm || result.value < INFINITY;
     int tight = options->tolerance < 2 * COARSE;
-    room->work.coarse = options->coarse && fast && !(warm && tight);
+    room->work.coarse = options->coarse && fast && !(known && tight);
     room->near.count = 0;
     model->known = 0;
-    for (int64_t j = 0; j < n; j++) room->x[j] = warm ? room->best[j] : 0;
+    for (int64_t j = 0; j < n; j++) room->x[j] = known ? room->best[j] : 0;
     if (warm) start(model, master);
     while (result.calls < options->calls && !(result.calls % 8 == 0 && now() > deadline)) {
         if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
@@ -185,26 +187,6 @@ static void move_price(Model *model, const double *from, const double *to) {
 INLINE Place place_of(const Places *p, int64_t i) {
     return (Place){p->b + i * p->b_stride, p->h + i * p->h_stride, p->gates + i * p->gates_stride,
                    p->c + i * p->c_stride, p->e + i * p->e_stride};
-}
-
-/* One search, from the kept cuts of the one before; u and y are the multipliers of its bound. */
-INLINE Result search_row(const Net *net, const Place *place, const Places *places, int64_t i,
-                         Room *room, const Options *options, double *u, double *y) {
-    int64_t n = net->n, R = net->rows[net->layers], rows = room->model.rows;
-    const double *half = places->half + i * places->half_stride;
-    for (int64_t k = 0; k < rows * n; k++) room->model.G[k] = room->A[k] * half[k % n];
-    for (int64_t i = 0; i < rows; i++) spread_out(&room->model, i);
-    if (rows) memcpy(room->model.D, places->D + i * places->D_stride, (size_t)rows * 8);
-    double moved = 0;
-    for (int64_t j = 0; j < n; j++) moved += fabs(place->c[j] - room->price[j]);
-    if (moved > NEW) room->model.count = rows;
-    move_price(&room->model, room->price, place->c);
-    memcpy(room->price, place->c, (size_t)n * 8);
-    Result result = search(net, place, room, options);
-    proof(room, u, y, R);
-    if (options->keep == 0 || result.outcome != CLOSED) room->model.count = rows;
-    else thin_out(room, options->keep, R);
-    return result;
 }
 
 #endif
