@@ -10,7 +10,7 @@
 #define SHIFT 1e-3 /* of the Hessian, in ranges of f: flat directions must end somewhere */
 #define SHARE 0.1  /* of the gap: where the shift costs the bound more, it falls */
 #define FLAT 1e-9  /* to which it may fall */
-#define PATIENCE 20 /* calls, and one for two columns, in which the gap must halve */
+#define PATIENCE 10 /* calls, and one for two columns, in which the gap must halve */
 #define GOOD 1e-7  /* gap that is left alone when nothing moves any more */
 
 /* The point where s was last modelled, and what is added to its Hessian. */
