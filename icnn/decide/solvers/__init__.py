@@ -7,7 +7,7 @@ from icnn.decide.solvers.highs import HiGHS
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.errors import NotSupported
 
-# the fastest first in `benchmarks/results/solve-crossover.md`; at 2 columns and 32 x 2 all are equal
+# the fastest first by `benchmarks/results/solve-crossover.md`; at 2 columns, 32 x 2 they are equal
 PREFERENCE: tuple[AbstractSolver, ...] = (Bundle(), HiGHS(), Clarabel())
 # and where x is wide: a cut a column is more than the simplex method needs for few units; the
 # crossing lies between 200 and 784 columns (`solve-grid.md` and NOTES)
