@@ -87,6 +87,27 @@ def test_a_forgotten_search_takes_the_same_steps_again(loads):
     assert len(loads) == 1
 
 
+def test_the_last_basis_is_where_a_near_price_starts(monkeypatch):
+    starts, given = [], highspy.Highs.setBasis
+    monkeypatch.setattr(
+        highspy.Highs, "setBasis", lambda self, basis: starts.append(basis) or given(self, basis)
+    )
+    problem = icnn.prepare(F, **SAID["box"], solver=HiGHS())
+    first = problem.solve(linear=PRICES[0])
+    assert problem.solve(linear=1.01 * PRICES[0]).success
+    assert len(starts) == 1
+    assert problem.solve(linear=PRICES[0], bounds=[(-0.9, 1.0)] * N).success
+    assert len(starts) == 2  # other bounds leave the costs where they are
+    problem.solve(linear=PRICES[0])
+    far = problem.solve(linear=-3 * PRICES[0])  # farther than from nothing
+    assert len(starts) == 3
+    assert far.success
+    problem.forget()
+    assert problem.solve(linear=-3 * PRICES[0]).value == pytest.approx(far.value)
+    assert problem.solve(linear=PRICES[0]).value == pytest.approx(first.value)
+    assert len(starts) == 3
+
+
 def test_a_time_limit_is_counted_for_each_decision(loads):
     problem = icnn.prepare(F, **SAID["box"], solver=HiGHS(seconds=100.0))
     for price in PRICES[:2]:
