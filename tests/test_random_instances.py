@@ -11,6 +11,7 @@ from smooth_zoo import precise
 import icnn
 from icnn import Status
 from icnn.decide.kernel import library
+from icnn.decide.solvers import bundle
 from icnn.solvers import Bundle, Clarabel, HiGHS
 
 pytestmark = pytest.mark.skipif(
@@ -103,6 +104,16 @@ def test_three_thousand_smooth_instances(first):
 def test_some_instances(first):
     taken = [check_decision(seed, often=seed % 10 == 0) for seed in range(first, first + 50)]
     assert sum(taken) >= 40
+    for seed in range(first, first + 50, 4):
+        check_batch(seed, often=seed % 20 == 0)
+
+
+@pytest.mark.parametrize("first", range(300, 500, 50))
+def test_some_instances_searched_in_single_precision(first, monkeypatch):
+    for name in ("FEW", "TIGHT"):  # whatever their size
+        monkeypatch.setattr(bundle, name, 0)
+    for seed in range(first, first + 50):
+        check_decision(seed, often=seed % 10 == 0)
     for seed in range(first, first + 50, 4):
         check_batch(seed, often=seed % 20 == 0)
 
