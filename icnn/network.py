@@ -202,10 +202,11 @@ def relu_network(V: Sequence[ArrayLike], b: Sequence[ArrayLike], W: Sequence[Arr
 
 
 def _plus(a: Tensor, W: Tensor, z: Tensor) -> Tensor:
-    """a + W z; a bias goes into the product, one pass over memory less."""
-    if W.ndim == 2:
-        return F.linear(z, W, a) if a.ndim == 1 else a + F.linear(z, W)
-    return a + torch.einsum("...ij,...j->...i", W, z)  # 83 µs against 631 µs for W @ z[..., None]
+    """a + W z; a bias goes into the product, and a sum into its memory."""
+    if W.ndim > 2:
+        return a + torch.einsum("...ij,...j->...i", W, z)  # 83 µs, W @ z[..., None] 631 µs
+    product = F.linear(z, W, a if a.ndim == 1 else None)
+    return product if a.ndim == 1 else product.add_(a) if product.shape == a.shape else product + a
 
 
 def _tensor(value: Any) -> Tensor:

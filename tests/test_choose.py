@@ -65,6 +65,18 @@ def test_the_figure_kept_with_a_fit_is_the_one_that_chooses():
     assert any(one.polish_steps and one.held_out < one.validation.min() for one in alone)
 
 
+def test_a_polish_ends_at_the_slope_that_is_asked_for():
+    """On exact squares no slope ends it at 0: the hold-out falls to the squares of rounding."""
+    losses = []
+    for tolerance in (1e6, 1e-5, 0.0):
+        budget = Budget(restarts=1, steps=40, polish=300, polish_tolerance=tolerance)
+        history = fit(Quadratic(3), SQUARE_X, SQUARE_Y, budget).history
+        losses.append((history.held_out, history.polish_steps))
+    (rough, first), (usual, some), (fine, many) = losses
+    assert first <= 1 < some < many
+    assert rough > usual > 1e-13 > fine  # the rows were rounded to float32
+
+
 def test_a_mixture_is_a_weighted_mean_of_convex_models_and_no_worse_on_its_hold_out():
     models = [FICNN(2, (8,)), Quadratic(2)]
     mixed = fit(models, combine="mix", budget=QUICK)
@@ -281,6 +293,7 @@ def test_decay_shrinks_free_weights_and_leaves_the_rest():
             "gradients has more than one column 'x1'",
         ),
         (lambda: Budget(decay=0.1), "Budget.decay lists numbers of at least 0, not 0.1"),
+        (lambda: Budget(polish_tolerance=-1.0), "polish_tolerance is a number of at least 0, not"),
         (lambda: Budget(decay=("a",)), "Budget.decay lists numbers of at least 0, not ('a',)"),
         (lambda: Budget(decay=(0.0, 51.0)), "at learning_rate 0.02 give at most 50"),
         (lambda: Sum(FICNN(2), weights=2.0), "a weight ≥ 0 for each of 1 models, not all 0: 2.0"),

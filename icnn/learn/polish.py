@@ -14,6 +14,7 @@ from icnn.learn.model import AbstractConvexModel
 from icnn.learn.train import Budget, floors_of
 
 Array = NDArray[np.float64]
+PROGRESS = 2.220446049250313e-4  # scipy's own ratio of its two tolerances
 
 
 def polish(
@@ -45,7 +46,12 @@ def polish(
         method="L-BFGS-B",
         bounds=scipy.optimize.Bounds(low, np.inf) if floors else None,
         callback=watch,
-        options={"maxiter": budget.polish, "maxcor": 20},
+        options={
+            "maxiter": budget.polish,
+            "maxcor": 20,
+            "gtol": budget.polish_tolerance,
+            "ftol": PROGRESS * budget.polish_tolerance,
+        },
     )
     _assign(params, watch.point)
     return watch.kept_at, watch.loss

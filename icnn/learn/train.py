@@ -38,6 +38,7 @@ class Budget:
     patience: int = 40  # evaluations without progress
     polish: int = 300
     polish_patience: int = 30
+    polish_tolerance: float = 1e-5  # ends it: a slope below, or progress below 2e-4 of it
 
     def __post_init__(self) -> None:
         for name in ("steps", "restarts", "batch_size", "every", "patience"):
@@ -49,6 +50,10 @@ class Budget:
         self._check_decay()
         if not (self.polish >= 0 and self.polish_patience >= 1):
             raise BadData("Budget.polish must be at least 0 and its patience at least 1")
+        if not 0 <= self.polish_tolerance < math.inf:
+            raise BadData(
+                f"Budget.polish_tolerance is a number of at least 0, not {self.polish_tolerance!r}"
+            )
 
     def _check_decay(self) -> None:
         try:
