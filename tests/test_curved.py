@@ -131,17 +131,46 @@ def test_scales_of_x_and_f_change_nothing(name, size, width):
     assert d.scale / size == pytest.approx(e.scale, rel=1e-3)
 
 
-@pytest.mark.parametrize("rows", [1, 2, N])
-def test_a_minimum_at_the_kink_of_a_norm(rows):
-    """|x - a| falls to zero with slope 1, whatever pulls with less: the model there has no end."""
+def kinked(rows):
+    """A norm of x - a that falls to zero with slope 1, and all else pulls with less; and a."""
     r = np.random.default_rng(rows)
     a, c = r.uniform(-1, 1, N), 0.3 * r.normal(size=N) / N
     V = np.eye(N)[:rows]
     norm = Network((Layer(Norm(rows), V, -V @ a),))
-    f = norm + term(SumSquares(N), 1, rows).compose_affine(0.1 * np.eye(N)) + icnn.affine(c)
+    squares = term(SumSquares(N), 1, rows).compose_affine(0.1 * np.eye(N))
+    return norm + squares + icnn.affine(c), a
+
+
+@pytest.mark.parametrize("rows", [1, 2, N])
+def test_a_minimum_at_the_kink_of_a_norm(rows):
+    """The norm's own model has no end there: cuts of all of f find it."""
+    f, a = kinked(rows)
     d = icnn.minimize(f, bounds=[(-2, 2)] * N, solver=Bundle())
     assert_same(d, icnn.minimize(f, bounds=[(-2, 2)] * N, solver=Clarabel()))
     np.testing.assert_allclose(d.x[:rows], a[:rows], atol=1e-4)
+
+
+KINKED = {f"kink-{rows}": kinked(rows)[0] for rows in (1, 2, N)}
+
+
+@pytest.mark.parametrize(
+    "name", [*KINKED, "quadratic-relu", "quadratic-norms-relu", "low-rank-relu"]
+)
+def test_kept_cuts_hold(name, rng):
+    """Cuts of the rest stay and move with the price; cuts of all of f are none of the rest."""
+    f = KINKED.get(name) or curved(name)
+    prices = np.cumsum(1e-3 * rng.normal(size=(8, N)), axis=0)  # so near that cuts stay
+    arrays = flat(Batch.of(icnn.prepare(f, bounds=[(-2, 2)] * N).program))
+    places, unit = arrays.places(), arrays.reach[1] / arrays.scale[:, None]
+    moved = places._replace(c=places.c + unit * prices)
+    searcher = Searcher(arrays.net, arrays.sides.A, capacity(N))
+    kept = searcher(moved, Bundle().options(arrays, keep=2 * (N + 1)))
+    searcher.forget()
+    fresh = searcher(moved, Bundle().options(arrays))
+    assert (kept.outcome == CLOSED).all()
+    assert name in KINKED or (kept.calls[1:] < fresh.calls[1:]).any()
+    np.testing.assert_allclose(kept.value, fresh.value, atol=2e-9)
+    assert (kept.bound <= fresh.value + 1e-12).all()
 
 
 @pytest.mark.parametrize("calls", [1, 2, 3, 6])

@@ -6,11 +6,6 @@
 #else
 #define EXPORT __attribute__((visibility("default")))
 #endif
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define CLONES
-#endif
 
 typedef struct {
     double *x, *value, *bound, *u, *y;

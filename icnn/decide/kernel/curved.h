@@ -208,7 +208,7 @@ static int curvature(const Net *net, const Work *work, const Curved *curved, int
 
 /* H: the Hessian of s at the point of the last smooth_part(), whose slopes backward() may have
    overwritten. */
-INLINE void hessian(const Net *net, const Place *place, Work *work, Curved *curved) {
+static CLONES void hessian(const Net *net, const Place *place, Work *work, Curved *curved) {
     int64_t n = net->n;
     for (int64_t i = 0; i < n * n; i++) curved->H[i] = 0;
     for (int64_t k = 0; k < net->layers; k++) {

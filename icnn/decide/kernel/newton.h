@@ -162,7 +162,7 @@ INLINE double both_parts(const Net *net, const Place *place, Room *room, double 
 
 /* From the best point of the last search on, or from the middle; the proof of the bound goes into
    u and y. STOPPED where cuts alone may do better. */
-INLINE Result newton(const Net *net, const Place *place, Room *room, const Options *options,
+static CLONES Result newton(const Net *net, const Place *place, Room *room, const Options *options,
                      double *u, double *y) {
     Model *model = &room->model;
     int64_t n = net->n, R = net->rows[net->layers], late = 0, spare = model->capacity - model->count;

@@ -14,6 +14,11 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+#define CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define CLONES
+#endif
 
 enum { PIECES, SOFTPLUS, MAX, LOGSUMEXP, NORM, SQUARES, HUBER, ELU };
 

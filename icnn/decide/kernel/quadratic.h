@@ -45,7 +45,7 @@ static double *quadratic_in(Quadratic *quad, int64_t n, double *d) {
 }
 
 /* F F' = H + shift I, and L = F^-1; 0 if that is not positive definite. */
-INLINE int factor(Quadratic *quad, const double *H, int64_t n, double shift) {
+static CLONES int factor(Quadratic *quad, const double *H, int64_t n, double shift) {
     for (int64_t i = 0; i < n; i++) {
         double *restrict f = quad->F + i * n, *restrict l = quad->L + i * n;
         for (int64_t j = 0; j <= i; j++) {
@@ -115,7 +115,7 @@ INLINE void inverse_times(const Quadratic *quad, const double *v, double *restri
 }
 
 /* N and K anew from the active set; 0 if it is dependent. */
-INLINE int renew(const Model *model, Quadratic *quad) {
+static CLONES int renew(const Model *model, Quadratic *quad) {
     int64_t n = model->n, q = quad->count, m = q + 1, wide = (m + 3) / 4 * 4;
     double *B = quad->square;
     for (int64_t i = 0; i < m * wide; i++) B[i] = 0;
@@ -265,7 +265,7 @@ INLINE int is_active(const Quadratic *quad, int64_t p) {
 }
 
 /* The minimum, from the last active set; g is the gradient of q at the centre. 0 if not found. */
-INLINE int minimised(Model *model, Quadratic *quad, const double *centre, const double *g,
+static CLONES int minimised(Model *model, Quadratic *quad, const double *centre, const double *g,
                      double tolerance) {
     int64_t n = model->n;
     memcpy(quad->base, centre, (size_t)n * 8);
