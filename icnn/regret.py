@@ -128,7 +128,10 @@ def _best(decision: Decision, cost: Callable[[Array], float], best: Any, seed: i
         if decision.program is None:
             raise BadData("this decision does not know its constraints; give best=, x or a value")
         return _searched(decision.program, decision.x, cost, seed)
-    point = np.asarray(best, dtype=float)
+    try:
+        point = np.asarray(best, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise BadData(f"best is {best!r}; give the truth's best point, or its value") from error
     if point.ndim == 0 and np.isfinite(point):
         return _Best(None, (-1.0 if decision.sense == "maximize" else 1.0) * float(point))
     if point.shape != decision.x.shape or not np.isfinite(point).all():

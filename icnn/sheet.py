@@ -161,7 +161,7 @@ def _listed(frame: pd.DataFrame, target: str, listed: str, option: str) -> list[
         raise BadData(f"{option} names no column; write it as a,b,c")
     for name in names:
         if name == target:
-            raise BadData(f"{option}: {name!r} is the target; it cannot decide itself")
+            raise BadData(f"{option}: {name!r} is the target; leave it out")
         if name not in frame:
             raise BadData(f"{option}: there is no column {name!r} among {_joined(frame)}")
         if names.count(name) > 1:

@@ -184,7 +184,7 @@ WAVES = ("fit", "waves.csv", "--target", "cost", "--out", "x.icnn")
     ("options", "sentence"),
     [
         (("--context", "zz"), "--context: there is no column 'zz' among a, wave, site"),
-        (("--context", "cost"), "--context: 'cost' is the target; it cannot decide itself"),
+        (("--context", "cost"), "--context: 'cost' is the target; leave it out"),
         (("--context", "wave,wave"), "--context names column 'wave' more than once"),
         (("--context", ""), "--context names no column; write it as a,b,c"),
         (("--context", "a", "--decisions", "a"), "'a' is in --decisions and in --context"),
@@ -298,7 +298,7 @@ FIT = ("fit", "t.csv", "--target", "cost", "--out", "x.icnn")
         ((*FIT, "--target", "name"), "column 'name', row 0: 'm0' is not a number"),
         ((*FIT, "--decisions", "zz"), "--decisions: there is no column 'zz' among"),
         ((*FIT, "--decisions", "name"), "column 'name', row 0: 'm0' is not a number"),
-        ((*FIT, "--decisions", "a,cost"), "'cost' is the target; it cannot decide itself"),
+        ((*FIT, "--decisions", "a,cost"), "'cost' is the target; leave it out"),
         ((*FIT, "--decisions", "a,a"), "--decisions names column 'a' more than once"),
         ((*FIT, "--decisions", ""), "--decisions names no column; write it as a,b,c"),
         ((*FIT, "--out", "t.csv"), "--out t.csv would overwrite the input; name another file"),

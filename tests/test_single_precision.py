@@ -129,3 +129,60 @@ def test_small_networks_are_searched_in_double():
     arrays = arrays_of(problem(2, (32,)))
     searcher = Searcher(arrays.net, arrays.sides.A, capacity(2))
     assert not Bundle(1e-6).coarse(arrays, searcher, Placed(arrays.places()))
+
+
+@pytest.mark.parametrize(("n", "widths"), SHAPES)
+def test_more_calls_never_lose_the_point_found(n, widths):
+    """Where single precision ends and exact cuts go on, too."""
+    V, b, W = draw(n, widths, 6)
+    f, box = icnn.relu_network(V, b, W), [(-2, 2)] * n
+    arrays = arrays_of(icnn.prepare(f, bounds=box))
+    searcher, last = Searcher(arrays.net, arrays.sides.A, capacity(n)), np.inf
+    options = replace(Bundle().options(arrays), coarse=True, level=0.0)
+    for calls in range(1, 80):
+        found = searcher(arrays.places(), replace(options, calls=calls))
+        assert found.value[0] <= last + 2e-6
+        last = found.value[0]
+        if found.outcome[0] == CLOSED:
+            break
+    assert found.outcome[0] == CLOSED
+    stopped = icnn.minimize(f, bounds=box, solver=Bundle(calls=calls - 1), throw=False)
+    assert stopped.value == pytest.approx(f(arrays.x(found.x)[0]), abs=1e-3 * stopped.scale)
+
+
+def test_a_limit_of_calls_is_kept(rng):
+    n = 10
+    V, b, W = draw(n, (80, 80), 7)
+    f = icnn.relu_network(V, b, W)
+    prepared = icnn.prepare(f, bounds=[(-2, 2)] * n, solver=Bundle(1e-6, calls=10))
+    sweeper = Sweeper(prepared.variants.base, prepared.variants.solver)
+    asked = []
+    judged = sweeper._judged
+    sweeper._judged = lambda *a, **k: asked.append(k["coarse"]) or judged(*a, **k)
+    base = prepared.variants.base
+    price = base.spread * rng.normal(size=(5, n)) * 0.1
+    swept = sweeper(replace(base, price=price, size=5))
+    assert not swept.verdict.optimal.all()
+    assert asked == [True]
+
+
+@pytest.mark.parametrize("size", [1e39, 1e100, 1e150])
+@pytest.mark.parametrize("which", ["V", "W"])
+def test_weights_beyond_single_precision(which, size):
+    V, b, W = draw(6, (83, 71), 8)
+    if which == "V":
+        V, b = [size * v for v in V], [size * np.asarray(v) for v in b]
+    else:
+        W = [size * w if k == 0 else w for k, w in enumerate(W)]
+    f = icnn.relu_network(V, b, W)
+    d = icnn.minimize(f, bounds=[(-1, 1)] * 6, solver=Bundle())
+    e = icnn.minimize(f, bounds=[(-1, 1)] * 6, solver=icnn.solvers.HiGHS(), throw=False)
+    assert d.success
+    assert not e.success or abs(d.value - e.value) <= 1e-6 * d.scale
+
+
+def test_a_function_of_almost_nothing_is_priced():
+    V, b, W = draw(6, (83, 71), 9)
+    f = icnn.relu_network([1e-310 * v for v in V], [1e-310 * np.asarray(v) for v in b], W)
+    prepared = icnn.prepare(f, bounds=[(-2, 2)] * 6, solver=Bundle())
+    assert prepared.solve(linear=np.ones(6)).value == pytest.approx(-12.0)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from context_zoo import learned
-from zoo import NETWORKS
+from scipy.optimize import LinearConstraint
+from zoo import NETWORKS, draw
 
 import icnn
 from icnn.decide.kernel import library
@@ -51,3 +52,17 @@ def test_a_new_box_after_cuts_that_were_kept(rng):
         lower, upper = rng.uniform(-2, -0.1, (1, 5)), rng.uniform(0, 2, (1, 5))
         least = icnn.minimize(f, bounds=list(zip(lower[0], upper[0], strict=True))).value
         assert_all(sweeper(problem.batch(1, box=Box(lower, upper))), [least])
+
+
+def test_a_side_that_was_infinite_is_known_when_it_comes(rng):
+    V, b, W = draw(8, (20, 20), 3)
+    f, ones = icnn.relu_network(V, b, W), np.ones((1, 8))
+    rows = LinearConstraint(ones, -np.inf, 20)
+    p = icnn.prepare(f, bounds=[(-1, 1)] * 8, constraints=[rows])
+    for sides in (([-np.inf], [20.0]), ([5.0], [6.0]), ([-np.inf], [-3.0]), ([4.0], [np.inf])):
+        d = p.solve(sides=sides)
+        own = LinearConstraint(ones, *sides)
+        e = icnn.minimize(f, bounds=[(-1, 1)] * 8, constraints=[own], solver=icnn.solvers.HiGHS())
+        assert d.success
+        assert d.solver == "Bundle"
+        assert d.value == pytest.approx(e.value, abs=1e-6 * e.scale)

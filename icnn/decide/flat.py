@@ -24,13 +24,14 @@ from icnn.atoms import (
 )
 from icnn.decide.batch import Batch
 from icnn.decide.kernel import ATOMS, Case, Net, Places
-from icnn.decide.kernel.packing import ints, packed, starts_of
+from icnn.decide.kernel.packing import fits_single, ints, packed, starts_of
 from icnn.decide.kernel.pricing import Pricing
 from icnn.decide.program import Line, Program
-from icnn.decide.sets import Box
+from icnn.decide.sets import Box, Rows
 
 Array = NDArray[np.float64]
 NOTHING = np.empty(0)
+LEAST = 1e-290  # unit of f: prices in smaller ones would overflow
 SMALL = 2**12  # numbers: a smaller matrix stays in the nearest cache as it is
 # the kernel's name of an atom and its parameter
 KINDS: dict[type[AbstractAtom], Callable[[Any], tuple[str, float]]] = {
@@ -53,6 +54,13 @@ class Sides(NamedTuple):
     sign: Array
     size: Array
 
+    def cover(self, rows: Rows) -> bool:
+        """Whether every finite side of some rows is among these."""
+        return all(
+            set(np.flatnonzero(np.isfinite(end).any(0))) <= set(self.row[self.sign == sign])
+            for sign, end in ((1.0, rows.upper), (-1.0, rows.lower))
+        )
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -73,7 +81,8 @@ class Flat:
     @cached_property
     def scale(self) -> Array:
         """The unit of f, (B | 1,)."""
-        return self.batch.spread if self.unit is None else self.unit
+        unit = self.batch.spread if self.unit is None else self.unit
+        return np.maximum(unit, LEAST)
 
     @cached_property
     def ends(self) -> Box:
@@ -231,7 +240,7 @@ def net_of(hidden: Sequence[Line]) -> Net:
     pieces = [_pieces(line.atom) for line in hidden]
     edges = [(source, W) for line in hidden for source, W in line.W]
     V = [line.V if line.V.any() else np.empty((0, 0)) for line in hidden]
-    single = [W.size > SMALL and bool((W.astype(np.float32) == W).all()) for _, W in edges]
+    single = [W.size > SMALL and fits_single(W) for _, W in edges]
     doubles = [
         np.empty((0, 0)) if small else W for small, (_, W) in zip(single, edges, strict=True)
     ]

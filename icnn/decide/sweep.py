@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from icnn.decide.batch import Batch, Verdict, judge_batch, same_weights, verdict
 from icnn.decide.decision import NEAR, bound_multipliers, closed
 from icnn.decide.flat import Flat, flat
-from icnn.decide.kernel import INFEASIBLE, Options, Placed, Searcher
+from icnn.decide.kernel import INFEASIBLE, STOPPED, Ints, Options, Placed, Searcher
 from icnn.decide.kernel.pricing import Pricer, Single
 from icnn.decide.parts import merged, rows_of
 from icnn.decide.solvers.bundle import Bundle, capacity
@@ -61,20 +61,22 @@ class Sweeper:
             return self._sweep(batch)
 
     def _sweep(self, batch: Batch) -> Swept:
-        if not same_weights(batch, self._first.batch):
+        first = self._first
+        if not (same_weights(batch, first.batch) and first.sides.cover(batch.rows)):
             self._start(batch)
         self._searcher.forget()  # cuts that prices left would not hold here
         arrays = Flat(batch, self._first.net, self._first.sides)
         placed = Placed(arrays.places())
-        swept = self._judged(arrays, placed, coarse=self._coarse)
-        left = np.flatnonzero(~(swept.verdict.optimal | swept.infeasible))
+        swept, outcome = self._judged(arrays, placed, coarse=self._coarse)
+        ended = swept.verdict.optimal | np.isin(outcome, (INFEASIBLE, STOPPED))
+        left = np.flatnonzero(~ended)
         if not self._coarse or not len(left):
             return swept
         rest = Flat(rows_of(batch, left), self._first.net, self._first.sides)
-        return merged(swept, left, self._judged(rest, Placed(rest.places()), coarse=False))
+        return merged(swept, left, self._judged(rest, Placed(rest.places()), coarse=False)[0])
 
-    def _judged(self, arrays: Flat, placed: Placed, *, coarse: bool) -> Swept:
-        """One search a row, and what the judge says."""
+    def _judged(self, arrays: Flat, placed: Placed, *, coarse: bool) -> tuple[Swept, Ints]:
+        """One search a row, what the judge says, and how the search ended."""
         batch = arrays.batch
         found = self._searcher(placed, self._solver.options(arrays, coarse=coarse))
         x, y = arrays.x(found.x), arrays.row_multipliers(found.y)
@@ -83,7 +85,7 @@ class Sweeper:
             judged = verdict(batch, x, figures, batch.samples)
         else:
             judged = judge_batch(batch, x, arrays.slopes(found.u), y)
-        return _swept(batch, x, judged, (y, found.outcome))
+        return _swept(batch, x, judged, (y, found.outcome)), found.outcome
 
     def forget(self) -> None:
         """Drop the cuts that were kept."""

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 from typing import final
 
 import torch
@@ -50,10 +51,9 @@ class Budget:
         self._check_decay()
         if not (self.polish >= 0 and self.polish_patience >= 1):
             raise BadData("Budget.polish must be at least 0 and its patience at least 1")
-        if not 0 <= self.polish_tolerance < math.inf:
-            raise BadData(
-                f"Budget.polish_tolerance is a number of at least 0, not {self.polish_tolerance!r}"
-            )
+        ends = self.polish_tolerance
+        if isinstance(ends, bool) or not isinstance(ends, Real) or not 0 <= ends < math.inf:
+            raise BadData(f"Budget.polish_tolerance is a number of at least 0, not {ends!r}")
 
     def _check_decay(self) -> None:
         try:

@@ -26,9 +26,16 @@ def packed(
     room = np.zeros(starts[-1] + LINE, dtype=kind)
     first = -room.ctypes.data % 64 // room.itemsize
     packed = room[first : first + starts[-1]]
-    for start, M in zip(starts, matrices, strict=False):
-        packed[start : start + M.size] = M.T.ravel()
+    with np.errstate(over="ignore"):  # beyond single precision: infinite there, and not used
+        for start, M in zip(starts, matrices, strict=False):
+            packed[start : start + M.size] = M.T.ravel()
     return packed, ints([s if M.size else -1 for s, M in zip(starts, matrices, strict=False)])
+
+
+def fits_single(M: Array) -> bool:
+    """Whether single precision holds every number of a matrix exactly."""
+    with np.errstate(over="ignore"):
+        return bool((M.astype(np.float32) == M).all())
 
 
 def starts_of(sizes: Sequence[int]) -> NDArray[np.int64]:

@@ -5,6 +5,8 @@
 #include "judge.h"
 #include "newton.h"
 
+#define PROVED 1e-6 /* of the range of f, as in decision.py */
+
 /* What stays the same from price to price. */
 typedef struct {
     const Net *net;
@@ -135,12 +137,13 @@ INLINE void attempt(const Pricing *p, const double *price, const Options *option
     end_multipliers(p, x, slope, out->lower + i * n, out->upper + i * n);
 }
 
-/* The i-th row; once more with exact cuts where coarse ones did not prove it. */
+/* The i-th row; once more with exact cuts where coarse ones did not prove it, and no limit
+   ended it. */
 INLINE void priced(const Pricing *p, const double *price, const Options *options, Scratch *s,
                    const Priced *out, int64_t i) {
     attempt(p, price, options, s, out, i);
     double gap = out->value[i] - out->bound[i];
-    if (!options->coarse || gap <= options->tolerance * out->scale[i]) return;
+    if (!options->coarse || gap <= PROVED * out->scale[i] || out->outcome[i] == STOPPED) return;
     Options exact = *options;
     exact.coarse = 0;
     p->room->model.count = p->room->model.rows;

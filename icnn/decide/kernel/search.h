@@ -10,7 +10,10 @@
 
 #define NEW 0.1 /* of the range of f, over half the box: prices that old cuts only burden */
 #define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
-#define COARSE 5e-7  /* of the gap: what cuts in single precision can close */
+/* Of the range of f. Single precision is used where its measured error is at most 3e-7 (ROUGH in
+   solvers/bundle.py): value and bound are wrong by so much, so that a gap of COARSE is one of 1e-6;
+   a cut may be wrong by as much again in its slopes. */
+#define COARSE 5e-7
 #define ROUNDING 1e-6 /* by how much such cuts may be too high */
 enum { CLOSED, STOPPED, STALLED, INFEASIBLE };
 
@@ -108,7 +111,7 @@ INLINE void sharpen(Room *room, Result *result) {
     for (int64_t p = model->rows; p < model->count; p++) model->D[p] += ROUNDING;
     room->master.x[model->n] -= ROUNDING;
     result->bound -= ROUNDING;
-    result->value = INFINITY;
+    result->value += ROUNDING; /* asked exactly in the next call */
     model->known = 0;
     memcpy(room->x, room->best, (size_t)model->n * 8);
 }

@@ -28,7 +28,7 @@ STEP = 0.4  # of in-out: 11 % fewer calls than 0.5 at 50, 128 x 2, none more any
 DEAR = 150  # a call costs more than a projection in x
 TIGHT = 100  # and more than what a second kind of cuts costs
 FEW = 2**12  # numbers: below, arithmetic is not what takes time
-ROUNDING = 3e-7  # of the range of f
+ROUGH = 3e-7  # of the range of f: what gaps of 1e-6 leave to rounding (search.h)
 
 
 @final
@@ -85,12 +85,12 @@ class Bundle(AbstractSolver):
         return Options(self.tolerance, level, STEP, calls, keep, limit, coarse)
 
     def coarse(self, arrays: Flat, searcher: Searcher, placed: Placed) -> bool:
-        """Whether single precision pays in the search, and its rounding is far below 1e-6.
+        """Whether single precision pays in the search, and its rounding leaves room in 1e-6.
 
         For smaller gaps the last cuts are exact ones, which pays where a call is dear.
         """
         least = FEW if self.tolerance >= 1e-6 else max(FEW, TIGHT * arrays.batch.n**2)
-        return arrays.weights >= least and searcher.rounding(placed) <= ROUNDING
+        return arrays.weights >= least and searcher.rounding(placed) <= ROUGH
 
 
 def capacity(n: int) -> int:
