@@ -34,7 +34,8 @@ PROTOCOL = (
     "are not in the table were not run; each has one seed of theirs and of ours, 2026. Ours "
     "was fitted and timed once more, with the same seed, when the bundle's master had learned to "
     "carry smooth parts; before, it was 3 to 8 times faster in four cells at d = 50. The times of "
-    "the other two methods are from before. Their training stops early (patience 5); ours is 2,000 steps of 1,024 rows, of another shape."
+    "the other two methods are from before. Their training "
+    "stops early (patience 5); ours is 2,000 steps of 1,024 rows, of another shape."
 )
 
 
