@@ -141,13 +141,14 @@ INLINE void attempt(const Pricing *p, const double *price, const Options *option
    ended it. */
 INLINE void priced(const Pricing *p, const double *price, const Options *options, Scratch *s,
                    const Priced *out, int64_t i) {
-    attempt(p, price, options, s, out, i);
-    double gap = out->value[i] - out->bound[i];
-    if (!options->coarse || gap <= PROVED * out->scale[i] || out->outcome[i] == STOPPED) return;
-    Options exact = *options;
-    exact.coarse = 0;
-    p->room->model.count = p->room->model.rows;
-    attempt(p, price, &exact, s, out, i);
+    Options own = *options;
+    for (;;) {
+        attempt(p, price, &own, s, out, i);
+        double gap = out->value[i] - out->bound[i];
+        if (!own.coarse || gap <= PROVED * out->scale[i] || out->outcome[i] == STOPPED) return;
+        own.coarse = 0;
+        p->room->model.count = p->room->model.rows;
+    }
 }
 
 /* A row whose price is not finite. */
