@@ -47,27 +47,28 @@ static int model_room(Room *room, const Net *net) {
     return 1;
 }
 
+/* The arrays of numbers in a room, and how large each is. */
+#define ARRAYS(ARRAY) \
+    ARRAY(model.G, capacity *n) ARRAY(model.T, line *n) ARRAY(model.D, line) \
+    ARRAY(model.over, line) ARRAY(model.ahead, line) ARRAY(model.column, n) \
+    ARRAY(U, capacity *R) ARRAY(master.inverse, m *wide) ARRAY(master.square, m *wide) \
+    ARRAY(master.x, wide) ARRAY(master.y, wide) ARRAY(master.w, wide) ARRAY(master.side, wide) \
+    ARRAY(master.share, n) ARRAY(master.moved, n) ARRAY(near.N, n *m) ARRAY(near.H, m *m) \
+    ARRAY(near.u, m) ARRAY(near.r, m) ARRAY(near.z, n) ARRAY(near.t, m) ARRAY(x, n) \
+    ARRAY(best, n) ARRAY(g, n) ARRAY(price, n) ARRAY(A, rows *n)
+#define SIZE(field, size) +(size)
+#define PLACED(field, size) room->field = (void *)d, d += (size);
+
 /* Memory for so many constraints in all, the first of them the rows A of the set. */
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     int64_t n = net->n, m = n + 1, R = net->rows[net->layers];
     int64_t wide = (m + 3) / 4 * 4, line = (capacity + 3) / 4 * 4;
-    int64_t doubles = capacity * (n + R) + line * (n + 3) + n + 2 * m * wide + 4 * wide + n * m + m * m + 2 * m + n + m +
-                      6 * n + rows * n + work_size(net);
-    int64_t ints = 2 * m + n + capacity;
+    int64_t doubles = ARRAYS(SIZE) + work_size(net), ints = 2 * m + n + capacity;
     Room *room = calloc(1, sizeof *room);
     char *memory = calloc((size_t)(doubles + ints), 8);
     if (!room || !memory) return free(room), free(memory), NULL;
     double *d = room->memory = memory;
-#define TAKE(field, size) (room->field = (void *)d, d += (size))
-    TAKE(model.G, capacity * n), TAKE(model.T, line * n), TAKE(model.D, line);
-    TAKE(model.over, line), TAKE(model.ahead, line), TAKE(model.column, n), TAKE(U, capacity * R);
-    TAKE(master.inverse, m * wide), TAKE(master.square, m * wide);
-    TAKE(master.x, wide), TAKE(master.y, wide), TAKE(master.w, wide), TAKE(master.side, wide);
-    TAKE(master.share, n), TAKE(master.moved, n);
-    TAKE(near.N, n * m), TAKE(near.H, m * m), TAKE(near.u, m), TAKE(near.r, m);
-    TAKE(near.z, n), TAKE(near.t, m);
-    TAKE(x, n), TAKE(best, n), TAKE(g, n), TAKE(price, n), TAKE(A, rows * n);
-#undef TAKE
+    ARRAYS(PLACED)
     work_in(&room->work, net, d);
     int64_t *i = (int64_t *)(memory + 8 * doubles);
     room->master.active = i, i += m;
