@@ -30,10 +30,11 @@ INLINE TARGET void VERSION(narrow_block)(const Work *work, int64_t count, int64_
 }
 
 static TARGET void VERSION(narrow_add)(const Work *work, int64_t count, int64_t m, double *y) {
-    int64_t i = 0;
-    for (; i + 4 * LANES < m; i += 8 * LANES) VERSION(narrow_block)(work, count, i, m, y, 8);
-    for (; i + LANES < m; i += 4 * LANES) VERSION(narrow_block)(work, count, i, m, y, 4);
-    if (i < m) VERSION(narrow_block)(work, count, i, m, y, 1);
+    int64_t i = 0, end = line_of(m);
+    for (; i + 8 * LANES <= end; i += 8 * LANES) VERSION(narrow_block)(work, count, i, m, y, 8);
+    for (; i + 4 * LANES <= end; i += 4 * LANES) VERSION(narrow_block)(work, count, i, m, y, 4);
+    for (; i + 2 * LANES <= end; i += 2 * LANES) VERSION(narrow_block)(work, count, i, m, y, 2);
+    for (; i < end; i += LANES) VERSION(narrow_block)(work, count, i, m, y, 1);
 }
 
 /* The sums of eight vectors. */
