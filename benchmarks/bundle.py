@@ -30,7 +30,7 @@ CASES: dict[tuple[int, int, int], float | None] = {
     (50, 128, 2): 5.0,
     (100, 256, 2): 5.0,
 }
-PRICES, DEAR = 15, 5
+PRICES, DEAR, ROUNDS = 15, 5, 4
 CLAIM = (
     "Claim: on trained dense networks the bundle is many times faster than HiGHS on raw arrays and "
     "nowhere on this grid slower than 1.2 times it; to a gap of 1e-9 it needs at most twice the "
@@ -50,7 +50,7 @@ def timed(run: Callable[[Any], Any], over: Sequence[Any]) -> tuple[list[float], 
 
 
 def case(n: int, width: int, depth: int) -> dict[str, list[float]]:
-    """Seconds of each way for each price, way after way, in two rounds."""
+    """Seconds of each way for each price, way after way, in rounds."""
     dear = width >= 512
     f = trained(n, width, depth, steps=600 if dear else 1500)
     box = [(-2.0, 2.0)] * n
@@ -86,7 +86,7 @@ def case(n: int, width: int, depth: int) -> dict[str, list[float]]:
         ways["rebuilt"] = (lambda g: rebuilt(g, x), shifted)
         ways["DPP"] = (lambda c: again(dpp, price, c), C)
     found: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(2):
+    for _ in range(ROUNDS):
         out = {}
         for name, (run, over) in ways.items():
             seconds, out[name] = timed(run, over)
@@ -166,7 +166,7 @@ def main() -> None:
 
 
 NOTES = (
-    f"Medians over two rounds of {PRICES} priced rows ({DEAR} at width 512) on [-2, 2]^n, way "
+    f"Medians over {ROUNDS} rounds of {PRICES} priced rows ({DEAR} at width 512) on [-2, 2]^n, way "
     "after way in one run, one thread, processor seconds, after a warm-up of each. *Raw HiGHS* is "
     "its `run()` alone on arrays built beforehand, default options. *bundle* is "
     "`icnn.prepare(...).solve(linear=c)` from nothing to a gap of 1e-6 of the range, parsing, "
