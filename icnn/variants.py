@@ -55,17 +55,18 @@ class Variants:
             sides: (1 or B, m) lower and upper.
         """
         base, n = self.base, self.program.n
-        lines = self._whole if context is None else self._lines(context, size)
-        if lines is None:
-            return None
         own = base.box if box is None else box
         rows = base.rows if sides is None else Rows(base.rows.A, *sides)
         same = box is None and sides is None
         finite = base.finite if same else self._finite(own, sides is None)
         if finite is None:
             return None
-        if context is None and inside(finite, base.finite):
-            lines = base.lines
+        if context is not None:
+            lines = self._lines(context, size)
+        else:
+            lines = base.lines if inside(finite, base.finite) else self._whole
+        if lines is None:
+            return None
         price = np.zeros((1, n)) if price is None else price
         return Batch(lines, price, own, finite, rows, size)
 

@@ -21,8 +21,8 @@ def pruned(lines: Sequence[Line], box: Box | None = None) -> tuple[tuple[Line, .
     """The layers that are left, with the same number of layers, and which units each kept.
 
     A projected weight is often exactly zero: of 256 units in the last hidden layer of a trained
-    network, 61 were read. Over a box of a tenth of the range of the data a quarter to a half of all
-    units are always zero. A layer keeps at least one unit.
+    network, 61 were read. Over a box of a tenth of the range of the data 14 to 62 % of the units of
+    a layer were always zero. A layer keeps at least one unit.
 
     Args:
         lines: the layers.
@@ -30,7 +30,8 @@ def pruned(lines: Sequence[Line], box: Box | None = None) -> tuple[tuple[Line, .
     """
     kept = [np.zeros(line.units, dtype=bool) for line in lines]
     kept[-1][:] = True
-    off = [np.zeros_like(mask) for mask in kept] if box is None else _off(lines, box)
+    none = [np.zeros_like(mask) for mask in kept]
+    off = none if box is None else _always_zero(lines, box)
     for line, mask, zero in zip(reversed(lines), reversed(kept), reversed(off), strict=True):
         mask &= ~zero
         if not mask.any():
@@ -54,30 +55,26 @@ def expanded(slopes: Sequence[Array], lines: Sequence[Line], kept: Sequence[Mask
     return full
 
 
-def _off(lines: Sequence[Line], box: Box) -> list[Mask]:
+@np.errstate(invalid="ignore")  # 0 times what is not known: NaN, and so not zero
+def _always_zero(lines: Sequence[Line], box: Box) -> list[Mask]:
     """Which units of each layer are zero over a box, by interval arithmetic."""
     nowhere = [np.zeros(line.units, dtype=bool) for line in lines]
     plain = all(line.h is None and not any(g is not None for g in line.gates) for line in lines)
     if not plain or not np.isfinite([box.lower, box.upper]).all():
         return nowhere
-    with np.errstate(invalid="ignore"):  # 0 times what is not known: NaN, and so not off
-        return _zero(lines, box)
-
-
-def _zero(lines: Sequence[Line], box: Box) -> list[Mask]:
-    off: list[Mask] = []
+    zero: list[Mask] = []
     ranges: list[tuple[Array, Array]] = []
     for line in lines:
         low, high, size = _arguments(line, box, ranges)
         if isinstance(line.atom, PiecewiseLinear):
             slopes, intercepts = np.array(line.atom.pieces).T
             ends = np.stack([low, high])[..., None] * slopes + intercepts
-            off.append((line.atom.pieces[0] == (0.0, 0.0)) & (high <= -MARGIN * size))
+            zero.append((line.atom.pieces[0] == (0.0, 0.0)) & (high <= -MARGIN * size))
             ranges.append((ends.min(0).max(-1), ends.max(-1).max(0)))
         else:
-            off.append(np.zeros(line.units, dtype=bool))
+            zero.append(np.zeros(line.units, dtype=bool))
             ranges.append((np.full(line.units, -np.inf), np.full(line.units, np.inf)))
-    return off
+    return zero
 
 
 def _arguments(
