@@ -61,6 +61,9 @@ class Prepared:
     ) -> None:
         self.f, self._limits, self.program, self._solver = f, limits, program, solver
         self._held = held  # (n,), inside which new bounds lie
+        self._concave = _concave(f)
+        self._free = np.zeros(program.n)  # prices where none are given
+        self._keep = 2 * (program.n + 1)  # cuts
         self._start: Start | None = None
         self._contexts: Sweeper | Relay | None = None
 
@@ -107,21 +110,24 @@ class Prepared:
             throw: raise if there is no proved decision.
         """
         decision = None
-        if all(change is None for change in (context, bounds, sides, limits, fixed)):
+        priced = context is None and bounds is None and sides is None
+        if priced and limits is None and fixed is None:
             decision = self._at_price(linear)
             if decision is not None and decision.success:
-                return turned(decision) if _concave(self.f) else decision
+                return self._turned(decision)
         changes = self._changes(context, linear, bounds, sides=sides, limits=limits, fixed=fixed)
         if decision is None:
             decision = self._swept(changes)  # None where functions are limited
         if decision is None or not decision.success:
             decision = self.slowly(changes, searched=decision is not None)
-        return finished(turned(decision) if _concave(self.f) else decision, "", throw)
+        return finished(self._turned(decision), "", throw)
 
     def left_open(self, context: Any, linear: Any, bounds: Any) -> Decision:
         """The decision with these changes, which a sweep of the same problem did not close."""
-        decision = self.slowly(self._changes(context, linear, bounds), searched=True)
-        return turned(decision) if _concave(self.f) else decision
+        return self._turned(self.slowly(self._changes(context, linear, bounds), searched=True))
+
+    def _turned(self, decision: Decision) -> Decision:
+        return turned(decision) if self._concave else decision
 
     def forget(self) -> None:
         """Start the next search from nothing, not from the cuts and bases of the last."""
@@ -135,11 +141,9 @@ class Prepared:
         if sweeper is None:
             return None
         began = time.perf_counter()
-        n = self.program.n
-        price = self.price(linear) if linear is not None else np.zeros(n)
-        if price is None or price.ndim > 1 or max(map(abs, price.tolist())) > LARGEST:
-            return None
-        found = sweeper.price(price, keep=2 * (n + 1))
+        price = self.price(linear)
+        price = self._free if price is None else price
+        found = sweeper.price(price, keep=self._keep) if price.ndim == 1 else None
         if found is None:
             return None
         return priced_decision(found, self.program, time.perf_counter() - began)
@@ -170,9 +174,8 @@ class Prepared:
             return None
         context, price, box, rows, _ = asked
         if context is None and box is None and rows is None:
-            n = self.program.n
-            prices = np.zeros((1, n)) if price is None else price[None]
-            swept = self._sweeper.prices(prices, keep=2 * (n + 1))
+            price = self._free if price is None else price
+            swept = self._sweeper.prices(price[None], keep=self._keep)
             return swept_decision(swept, self.program, time.perf_counter() - began)
         batch = self.variants.batch(
             1,
@@ -236,21 +239,21 @@ class Prepared:
         given = [] if price is None else price[: len(self.program.columns)].tolist()
         for c, name in zip(given, self.program.columns, strict=False):
             if not abs(c) <= LARGEST:
-                raise BadData(price_fault(name, -c if _concave(self.f) else c))
+                raise BadData(price_fault(name, -c if self._concave else c))
         return price
 
     def price(self, linear: Any) -> Array | None:
         """Prices of the minimised function, (..., n) with auxiliary columns; rows as given."""
         if linear is None:
             return None
-        columns, width = self.program.columns, self.program.n
+        columns = self.program.columns
         named = isinstance(linear, Mapping)
         prices = named_prices(linear, columns) if named else floats(linear, "linear")
         if prices.shape[-1:] != (len(columns),):
             raise BadData(f"linear has shape {prices.shape}; x has {len(columns)}: {columns}")
-        c = np.zeros((*prices.shape[:-1], width))
-        c[..., : len(columns)] = -prices if _concave(self.f) else prices
-        return c
+        c = -prices if self._concave else prices.copy()
+        more = len(self._free) - len(columns)
+        return np.concatenate([c, np.zeros((*c.shape[:-1], more))], axis=-1) if more else c
 
     def _box(self, bounds: Any, fixed: Any) -> Box | None:
         if bounds is None and fixed is None:

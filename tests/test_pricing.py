@@ -12,6 +12,7 @@ from icnn.decide.flat import flat
 from icnn.decide.kernel import Searcher, library
 from icnn.decide.solvers.bundle import Bundle, capacity
 from icnn.decide.sweep import Sweeper
+from icnn.network import LARGEST
 from icnn.variants import Variants
 
 pytestmark = pytest.mark.skipif(library() is None, reason="the bundle kernel was not built")
@@ -155,6 +156,21 @@ def test_a_price_that_would_overflow_is_refused_by_name(solver, linear):
     with pytest.raises(icnn.BadData, match=f"the price {HUGE}"):
         problem.solve(linear=linear)
     assert problem.solve(linear=np.full(5, 1e150)).success  # large is no fault by itself
+
+
+def test_the_largest_price_is_the_same_for_the_kernel_and_the_door():
+    """The kernel looks first; what it leaves is read again, and told by name."""
+    f = NETWORKS["relu-5-16-16"].f
+    problem = icnn.prepare(f, bounds=[(-2, 2)] * 5, solver=Bundle())
+    sweeper, price = Sweeper(problem.variants.base, Bundle()), np.zeros(5)
+    for size, read in [(LARGEST, True), (np.nextafter(LARGEST, np.inf), False)]:
+        for price[3] in (size, -size):
+            assert (sweeper.price(price) is not None) is read
+            if read:
+                assert problem.solve(linear=price, throw=False).x[3] == -2 * np.sign(price[3])
+            else:
+                with pytest.raises(icnn.BadData, match="the price of column 'x3'"):
+                    problem.solve(linear=price)
 
 
 def test_a_concave_function_tells_the_price_that_was_given():

@@ -68,7 +68,7 @@ EXPORT CLONES void icnn_search(const Net *net, const Places *places, int64_t B, 
     }
 }
 
-/* Search and judge f + price.x for prices (B, n): how many of them are finite; -1 without memory. */
+/* Search and judge f + price.x for prices (B, n): how many could be read; -1 without memory. */
 EXPORT CLONES int64_t icnn_price(const Pricing *p, const double *price, int64_t B,
                                  const Options *options, const Priced *out) {
     int64_t n = p->net->n, m = p->judged->m, count = 0;
@@ -76,7 +76,7 @@ EXPORT CLONES int64_t icnn_price(const Pricing *p, const double *price, int64_t 
     if (!s.judge.room) return -1;
     for (int64_t i = 0; i < B; i++) {
         int good = 1;
-        for (int64_t j = 0; j < n; j++) good &= isfinite(price[i * n + j]) != 0;
+        for (int64_t j = 0; j < n; j++) good &= fabs(price[i * n + j]) <= LARGEST;
         if (good) priced(p, price + i * n, options, &s, out, i);
         else unread(out, i, n, m);
         count += good;

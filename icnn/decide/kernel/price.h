@@ -6,6 +6,7 @@
 #include "newton.h"
 
 #define PROVED 1e-6 /* of the range of f, as in decision.py */
+#define LARGEST 1e200 /* price, as in network.py */
 
 /* What stays the same from price to price. */
 typedef struct {
@@ -151,7 +152,7 @@ INLINE void priced(const Pricing *p, const double *price, const Options *options
     }
 }
 
-/* A row whose price is not finite. */
+/* A row whose price is not finite, or too large. */
 static void unread(const Priced *out, int64_t i, int64_t n, int64_t m) {
     out->value[i] = out->violation[i] = INFINITY;
     out->bound[i] = -INFINITY;

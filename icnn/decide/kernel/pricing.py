@@ -117,12 +117,14 @@ class Pricer:
             len(fixed.row), len(fixed.samples), near,
         )  # fmt: skip
         self._options: tuple[Options, Structure] | None = None
+        self._search = library().icnn_price
         self._single()
 
     def _single(self) -> None:
         """Memory for one price at a time, whose place C is told once."""
         n, m = self._n, self._m
         self._price, self._out = np.zeros(n), np.empty(4 + 4 * n + m)
+        self._figures = self._out[:4]
         self._outcome = np.empty(1, np.int64)
         starts = np.cumsum([0, 1, 1, 1, 1, n, m, n, n])
         places = [address(self._out) + 8 * int(k) for k in starts]
@@ -143,18 +145,18 @@ class Pricer:
         )  # fmt: skip
         c_out = _Priced(*map(address, out))
         given = addressof(self._struct), address(price), B
-        _checked(library().icnn_price(*given, self._told(options), addressof(c_out)))
-        return out  # a row whose price is not finite has NaN in x
+        _checked(self._search(*given, self._told(options), addressof(c_out)))
+        return out  # a row whose price is not finite, or too large, has NaN in x
 
     def one(self, price: Array, options: Options) -> Single | None:
-        """The decision at one price (n,); None if it is not finite."""
+        """The decision at one price (n,); None if it is not finite, or too large."""
         self._price[:] = price
         given, c_out = self._arguments
-        if not _checked(library().icnn_price(*given, self._told(options), c_out)):
+        if not _checked(self._search(*given, self._told(options), c_out)):
             return None
         out = self._out.copy()
         x, rows, lower, upper = self._parts
-        value, bound, violation, scale = out[:4].tolist()
+        value, bound, violation, scale = self._figures.tolist()
         return Single(value, bound, violation, scale, out[x], out[rows], out[lower], out[upper])
 
     def _told(self, options: Options) -> int:
