@@ -138,16 +138,18 @@ def priced_decision(
     """What a sweeper found at one price as a `Decision`."""
     value, bound, violation, scale, x, rows, lower, upper = found
     n, gap = len(program.columns), value - bound
+    if len(x) > n:  # auxiliary columns
+        x, lower, upper = x[:n], lower[:n], upper[:n]
     status = Status.OPTIMAL if closed(gap, scale, value, violation) else Status.INACCURATE
     return Decision(
-        x=x[:n],
+        x=x,
         value=value,
         bound=bound,
         gap=gap,
         violation=violation,
         status=status,
         message=status.value,
-        multipliers={"rows": rows[: program.named_rows], "lower": lower[:n], "upper": upper[:n]},
+        multipliers={"rows": rows[: program.named_rows], "lower": lower, "upper": upper},
         solver=solver,
         seconds=seconds,
         columns=program.columns,
