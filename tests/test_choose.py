@@ -210,8 +210,8 @@ def test_the_loss_of_slopes_is_that_of_finite_differences(name):
         away = torch.where(g.isnan(), 0.0, slopes - g).square().mean(1)
         expected = (w * ((model(x) - y).square() + away)).sum() / w.sum()
     torch.testing.assert_close(loss(model, Split(x, y, w, None, g)), expected, rtol=1e-5, atol=0)
-    stacked = {k: torch.stack([v, v]) for k, v in model.named_parameters()}
-    both = batched_loss(model)(stacked, Split(x, y, w, None, g))
+    _, losses = batched_loss([model, model])
+    both = losses(Split(x, y, w, None, g))
     torch.testing.assert_close(both, expected.repeat(2), rtol=1e-5, atol=0)
 
 

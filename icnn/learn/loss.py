@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad_and_value
+from torch.func import functional_call, grad_and_value, stack_module_state
 
 from icnn.learn.model import AbstractConvexModel
+from icnn.learn.rectified import Rows, is_rectified, squared_errors
 
 Weights = dict[str, Tensor]
 
@@ -30,7 +32,7 @@ class Split:
     g: Tensor | None = None
 
     def rows(self, index: Tensor) -> Split:
-        return self._each(lambda part: part[index])
+        return self._each(lambda part: part.index_select(0, index))  # a third of part[index]
 
     def double(self) -> Split:
         return self._each(Tensor.double)
@@ -42,20 +44,41 @@ class Split:
 
 def loss(model: AbstractConvexModel, data: Split) -> Tensor:
     """Weighted mean squared error of one model, a scalar."""
+    if data.g is None and _is_rectified(model):
+        return squared_errors(model.layers(None), _rows(data))[0]
     return _error(model, dict(model.named_parameters()), data)
 
 
-def batched_loss(model: AbstractConvexModel) -> Callable[[Weights, Split], Tensor]:
-    """The same for stacked parameters (restarts, ...) of models like this one: (restarts,)."""
+def batched_loss(
+    models: Sequence[AbstractConvexModel],
+) -> tuple[Weights, Callable[[Split], Tensor]]:
+    """The stacked parameters (models, ...) of models of one kind, and the loss of each (models,).
 
-    def losses(params: Weights, data: Split) -> Tensor:
-        if len(next(iter(params.values()))) == 1:  # vmap would cost half a step for nothing
-            return _error(model, {name: part.squeeze(0) for name, part in params.items()}, data)[
-                None
-            ]
-        return torch.vmap(lambda one: _error(model, one, data))(params)
+    The loss is at the parameters' values when it is asked for.
+    """
+    first, stack = models[0], copy.deepcopy(models[0])
+    stacked, _ = stack_module_state(list(models))
+    for name, part in stack.named_parameters():
+        part.data = stacked[name].detach()
+    params: Weights = dict(stack.named_parameters())
+    rectified = _is_rectified(first)
 
-    return losses
+    def losses(data: Split) -> Tensor:
+        if data.g is None and rectified:
+            return squared_errors(stack.layers(None), _rows(data))
+        if len(models) == 1:  # vmap would cost half a step for nothing
+            return _error(first, {k: v.squeeze(0) for k, v in params.items()}, data)[None]
+        return torch.vmap(lambda one: _error(first, one, data))(params)
+
+    return params, losses
+
+
+def _is_rectified(model: AbstractConvexModel) -> bool:
+    return model.n_context == 0 and is_rectified(model.layers(None))
+
+
+def _rows(data: Split) -> Rows:
+    return Rows(data.x, data.y, data.w / data.w.sum())
 
 
 def _error(model: AbstractConvexModel, params: Weights, data: Split) -> Tensor:

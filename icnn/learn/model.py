@@ -49,7 +49,11 @@ class AbstractConvexModel(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def layers(self, context: Tensor | None) -> tuple[Layer, ...]:
-        """The lines of the program, with gates; the context has been checked."""
+        """The lines of the program, with gates; the context has been checked.
+
+        Without context and gates, and with ReLU and identity only, the parameters may have one more
+        axis in front, and so has then what is made of them: `learn.rectified` trains restarts so.
+        """
 
     @abc.abstractmethod
     def reset_parameters(self, generator: torch.Generator) -> None:

@@ -12,7 +12,6 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.func import stack_module_state
 
 from icnn.errors import BadData
 from icnn.learn.loss import Split, Weights, batched_loss
@@ -118,8 +117,7 @@ def adam(
     progress: bool | None,
 ) -> tuple[list[Weights], Tensor, Trace]:
     """The best weights of each restart, their validation losses (restarts,), and the trace."""
-    params, _ = stack_module_state(list(models))
-    losses, floors = batched_loss(models[0]), floors_of(models[0])
+    (params, losses), floors = batched_loss(models), floors_of(models[0])
     decay = torch.tensor([budget.decay[k % len(budget.decay)] for k in range(len(models))])
     optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate, fused=True)
     best, trace = _Best(params, len(models)), Trace([])
@@ -132,13 +130,13 @@ def adam(
             group["lr"] = rate
         batch = train.rows(_batch(len(train.y), budget.batch_size, generator))
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(losses(params, batch).sum())
+        torch.autograd.backward(losses(batch).sum())
         optimizer.step()
         _shrink(params, 1 - rate * decay)
         _project(params, floors)
         if step % budget.every == 0 or step == budget.steps:
             with torch.no_grad():
-                now, seen = losses(params, held_out), losses(params, train)
+                now, seen = losses(held_out), losses(train)
             trace.rows.append((step, seen.tolist(), now.tolist()))
             best.update(params, now)
             shown.set_postfix(validation=f"{best.loss.min().item():.2e}", refresh=False)
