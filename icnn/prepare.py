@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,13 +13,12 @@ from numpy.typing import NDArray
 from icnn.changes import Changes, moved_limits, moved_rows
 from icnn.decide.decision import Decision
 from icnn.decide.program import Learned, Program
-from icnn.decide.relay import BatchSolver, Relay, sweeper_of
+from icnn.decide.relay import BatchSolver
 from icnn.decide.sets import Box, fix, read_bounds, whole
 from icnn.decide.solve import solve
 from icnn.decide.solvers import pick
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.solver import AbstractSolver, Start
-from icnn.decide.sweep import Sweeper
 from icnn.errors import BadData
 from icnn.learn.surrogate import AbstractSurrogate
 from icnn.network import LARGEST, Network
@@ -32,12 +30,12 @@ from icnn.problem import (
     intersected,
     limits_of,
     network_of,
-    own_context,
     read_problem,
     turned,
 )
 from icnn.queries import floats, named_prices, price_fault
-from icnn.variants import Variants, priced_decision, swept_decision
+from icnn.searches import Searches
+from icnn.variants import Variants
 
 Array = NDArray[np.float64]
 
@@ -62,10 +60,7 @@ class Prepared:
         self.f, self._limits, self.program, self._solver = f, limits, program, solver
         self._held = held  # (n,), inside which new bounds lie
         self._concave = _concave(f)
-        self._free = np.zeros(program.n)  # prices where none are given
-        self._keep = 2 * (program.n + 1)  # cuts
         self._start: Start | None = None
-        self._contexts: Sweeper | Relay | None = None
 
     @cached_property
     def variants(self) -> Variants | None:
@@ -76,15 +71,8 @@ class Prepared:
         return Variants(self.f, self.program, solver)
 
     @cached_property
-    def _sweeper(self) -> Sweeper | Relay:
-        assert self.variants is not None
-        return sweeper_of(self.variants.base, self.variants.solver)
-
-    @cached_property
-    def _pricing(self) -> Sweeper | None:
-        """The sweeper, where it is the bundle's."""
-        swept = None if self.variants is None else self._sweeper
-        return swept if isinstance(swept, Sweeper) else None
+    def _searches(self) -> Searches | None:
+        return None if self.variants is None else Searches(self.variants)
 
     def solve(
         self,
@@ -116,8 +104,8 @@ class Prepared:
             if decision is not None and decision.success:
                 return self._turned(decision)
         changes = self._changes(context, linear, bounds, sides=sides, limits=limits, fixed=fixed)
-        if decision is None:
-            decision = self._swept(changes)  # None where functions are limited
+        if decision is None and self._searches is not None:  # None where functions are limited
+            decision = self._searches.changed(changes)
         if decision is None or not decision.success:
             decision = self.slowly(changes, searched=decision is not None)
         return finished(self._turned(decision), "", throw)
@@ -132,21 +120,16 @@ class Prepared:
     def forget(self) -> None:
         """Start the next search from nothing, not from the cuts and bases of the last."""
         self._start = self._start and self._start.forgotten()
-        if "_sweeper" in self.__dict__:
-            self._sweeper.forget()
+        if self._searches is not None:
+            self._searches.forget()
 
     def _at_price(self, linear: Any) -> Decision | None:
         """By the compiled search and judge at once; None where they cannot."""
-        sweeper = self._pricing
-        if sweeper is None:
+        searches = self._searches
+        if searches is None:
             return None
-        began = time.perf_counter()
         price = self.price(linear)
-        price = self._free if price is None else price
-        found = sweeper.price(price, keep=self._keep) if price.ndim == 1 else None
-        if found is None:
-            return None
-        return priced_decision(found, self.program, time.perf_counter() - began)
+        return searches.priced(price) if price is None or price.ndim == 1 else None
 
     def _changes(
         self,
@@ -166,32 +149,6 @@ class Prepared:
             moved_rows(self.program, sides),
             moved_limits(self._limits, limits),
         )
-
-    def _swept(self, asked: Changes) -> Decision | None:
-        """By a batch solver, on arrays of which only what changed is made anew."""
-        began = time.perf_counter()
-        if self.variants is None:
-            return None
-        context, price, box, rows, _ = asked
-        if context is None and box is None and rows is None:
-            price = self._free if price is None else price
-            swept = self._sweeper.prices(price[None], keep=self._keep)
-            return swept_decision(swept, self.program, time.perf_counter() - began)
-        batch = self.variants.batch(
-            1,
-            context=None if context is None else own_context(self.f, context),
-            price=None if price is None else price[None],
-            box=None if box is None else Box(box.lower[None], box.upper[None]),
-            sides=None if rows is None else (rows.lower[None], rows.upper[None]),
-        )
-        if batch is None:
-            return None
-        if context is not None and self._contexts is None:  # unfolded weights: a sweeper of its own
-            self._contexts = sweeper_of(batch, self.variants.solver)
-        sweeper = self._sweeper if context is None else self._contexts
-        assert sweeper is not None
-        swept = sweeper(batch)
-        return swept_decision(swept, self.program, time.perf_counter() - began)
 
     def slowly(self, asked: Changes, *, searched: bool = False) -> Decision:
         """As `minimize` would; where the bundle was asked already, with the other solvers."""
@@ -252,7 +209,7 @@ class Prepared:
         if prices.shape[-1:] != (len(columns),):
             raise BadData(f"linear has shape {prices.shape}; x has {len(columns)}: {columns}")
         c = -prices if self._concave else prices.copy()
-        more = len(self._free) - len(columns)
+        more = len(self.program.box.lower) - len(columns)  # auxiliary columns
         return np.concatenate([c, np.zeros((*c.shape[:-1], more))], axis=-1) if more else c
 
     def _box(self, bounds: Any, fixed: Any) -> Box | None:

@@ -64,14 +64,28 @@ class Variants:
         if context is not None:
             lines = self._lines(context, size)
         else:
-            lines = base.lines if inside(finite, base.finite) else self._whole
+            lines = base.lines if inside(finite, base.finite) else self.whole
         if lines is None:
             return None
         price = np.zeros((1, n)) if price is None else price
         return Batch(lines, price, own, finite, rows, size)
 
+    def ends(self, box: Box | None, rows: Rows | None) -> tuple[Array, bool] | None:
+        """A box (n,) and sides (m,) as a `Pricer` takes them; None if the box has no finite ends.
+
+        And whether the layers of the program's own box hold there.
+        """
+        base = self.base
+        own = base.box if box is None else box
+        sides = base.rows if rows is None else rows
+        finite = self._finite(own, rows is None)
+        if finite is None:
+            return None
+        parts = (end for pair in (own, finite, sides) for end in (pair.lower, pair.upper))
+        return np.concatenate([np.ravel(end) for end in parts]), inside(finite, base.finite)
+
     @cached_property
-    def _whole(self) -> tuple[Line, ...]:
+    def whole(self) -> tuple[Line, ...]:
         """Layers that hold on every box."""
         return pruned(self.program.lines)[0]
 

@@ -55,6 +55,7 @@ ROOF = [
     {"problem"},
     {"variants", "queries"},
     {"changes"},
+    {"searches"},
     {"models", "sets", "solvers", "minimize", "prepare", "store", "convert"},
     {"minimize_batch", "regret"},
     {"plot", "report", "interop"},

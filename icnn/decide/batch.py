@@ -78,8 +78,12 @@ class Batch:
     def points(self) -> Array:
         """SAMPLES points of each variant's reach, (SAMPLES, B | 1, n)."""
         centre, half = self.reach
-        steps = np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 1, self.n))
-        return np.asarray(centre + half * steps)
+        return np.asarray(centre + half * self.steps)
+
+    @cached_property
+    def steps(self) -> Array:
+        """The points in half-widths around the centre, (SAMPLES, 1, n)."""
+        return np.random.default_rng(0).uniform(-1, 1, (SAMPLES, 1, self.n))
 
     @cached_property
     def samples(self) -> Array:

@@ -169,7 +169,7 @@ class Flat:
             centre[0], half[0], self.ends.lower[0], self.ends.upper[0],
             batch.box.lower[0], batch.box.upper[0], batch.reach[1][0],
             row.astype(np.int64), sign, size,
-            batch.points[:, 0], batch.samples[:, 0],
+            batch.points[:, 0], batch.samples[:, 0], batch.steps[:, 0],
         )  # fmt: skip
 
     @cached_property

@@ -106,11 +106,14 @@ class Sweeper:
         judged = Verdict(out.value, out.bound, out.violation, out.scale, optimal, out.slope)
         return Swept(out.x, judged, out.rows, out.lower, out.upper, out.outcome == INFEASIBLE)
 
-    def price(self, price: Array, keep: int = 0) -> Single | None:
-        """The same at one finite price (n,); None where the compiled judge does not know f."""
+    def price(self, price: Array, keep: int = 0, ends: Array | None = None) -> Single | None:
+        """The same at one price (n,), and at other ends (see `Pricer.one`) where the layers hold.
+
+        None where the compiled part cannot: it does not know f, the price or one of the sides.
+        """
         with self._alone:
             pricer = self._ready()
-            return None if pricer is None else pricer.one(price, self._options(keep))
+            return None if pricer is None else pricer.one(price, self._options(keep), ends)
 
     def _ready(self) -> Pricer | None:
         if self._first.batch is not self._own:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
-VERSION = 7  # of bundle.c
+VERSION = 8  # of bundle.c
 POINTS = 8  # at which single precision is compared with double
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
@@ -168,7 +168,8 @@ def library() -> Any:
         c_void_p,
     ]  # fmt: skip
     lib.icnn_price.argtypes = [c_void_p, c_void_p, c_int64, c_void_p, c_void_p]
-    lib.icnn_price.restype = c_int64
+    lib.icnn_price.restype = lib.icnn_move.restype = c_int64
+    lib.icnn_move.argtypes = [c_void_p, c_void_p]
     return lib
 
 

@@ -1,5 +1,5 @@
 /* What Python calls: the bundle method in x alone, its judge, and both at once for prices. */
-#include "price.h"
+#include "moves.h"
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -13,7 +13,7 @@ typedef struct {
 } Found;
 
 /* Raised with every change of a structure or a signature, here and in __init__.py. */
-EXPORT int64_t icnn_version(void) { return 7; }
+EXPORT int64_t icnn_version(void) { return 8; }
 
 EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     return room_new(net, A, rows, capacity);
@@ -84,3 +84,6 @@ EXPORT CLONES int64_t icnn_price(const Pricing *p, const double *price, int64_t 
     free(s.judge.room);
     return count;
 }
+
+/* The problem of later prices has these ends and sides (4 n + 2 m): see move_ends. */
+EXPORT CLONES int64_t icnn_move(const Pricing *p, const double *to) { return move_ends(p, to); }

@@ -1,4 +1,5 @@
-/* Prices: a search and its judge in one go, for a problem of which only c in c.x changes. */
+/* Prices: a search and its judge in one go, for a problem of which only c in c.x changes, or what
+   moves.h moves. */
 #ifndef ICNN_PRICE_H
 #define ICNN_PRICE_H
 
@@ -23,6 +24,7 @@ typedef struct {
     const double *sign, *size;    /* (sides) which side of it, how large */
     const double *points;         /* (samples, n) where f is looked at for its range */
     const double *samples;        /* (samples) its values there */
+    const double *steps;          /* (samples, n) the points in half-widths around the centre */
     int64_t sides, count;         /* of samples */
     double near;                  /* of a half-width: at an end */
 } Pricing;
@@ -86,6 +88,12 @@ INLINE double violation_of(const Pricing *p, const double *x) {
     return worst;
 }
 
+/* The range between two values; their size where f is constant. */
+INLINE double spread_of(double top, double least) {
+    double size = fabs(top) > fabs(least) ? fabs(top) : fabs(least);
+    return top - least > 1e-12 * size ? top - least : size > 0 ? size : 1;
+}
+
 /* The range of f + price.x over the samples and the value found. */
 INLINE double range_of(const Pricing *p, const double *price, double value) {
     double top = -INFINITY, least = INFINITY;
@@ -95,8 +103,7 @@ INLINE double range_of(const Pricing *p, const double *price, double value) {
         top = v > top ? v : top;
         least = v < least ? v : least;
     }
-    double size = fabs(top) > fabs(least) ? fabs(top) : fabs(least), spread = top - least;
-    spread = spread > 1e-12 * size ? spread : size > 0 ? size : 1;
+    double spread = spread_of(top, least);
     return top - value > spread ? top - value : spread;
 }
 

@@ -1,4 +1,4 @@
-"""Prices: a search and its judge in one call, for a problem of which only prices change."""
+"""Prices: a search and its judge in one call, for a problem of which prices and ends change."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Pricing(NamedTuple):
     size: Array  # (sides,)
     points: Array  # (S, n) where f is looked at for its range
     samples: Array  # (S,) its values there
+    steps: Array  # (S, n) the points in half-widths around the centre
 
 
 class Priced(NamedTuple):
@@ -105,19 +106,21 @@ class Pricer:
         pricing: Pricing,
         near: float,
     ) -> None:
-        search, own = (Placed(place) for place in places)
-        contiguous: Any = map(np.ascontiguousarray, pricing)
-        fixed = Pricing(*contiguous)
+        search, own = (Placed(_own(place)) for place in places)
+        fixed, case = _own(pricing), _own(case)
         self._kept = searcher, search, own, fixed
         self._case = case_struct(case, (NOTHING,) * 3)
         self._n, self._m = len(pricing.lower), len(case.A)
+        ends = fixed.lower, fixed.upper, case.low, case.high, case.lower, case.upper
+        self._home = np.concatenate([np.ravel(end) for end in ends])
+        self._ends, self._at = self._home.copy(), self._home
         self._struct = _Pricing(
             searcher.net_address, searcher.room, search.address, own.address,
             addressof(self._case[0]), *map(address, fixed),
             len(fixed.row), len(fixed.samples), near,
         )  # fmt: skip
         self._options: tuple[Options, Structure] | None = None
-        self._search = library().icnn_price
+        self._search, self._move = library().icnn_price, library().icnn_move
         self._single()
 
     def _single(self) -> None:
@@ -135,7 +138,8 @@ class Pricer:
         self._arguments = (addressof(self._struct), address(self._price), 1), addressof(self._c_out)
 
     def __call__(self, price: Array, options: Options) -> Priced:
-        """The decisions at prices (B, n)."""
+        """The decisions at prices (B, n), with the ends that the problem came with."""
+        self._moved(self._home)
         price = np.ascontiguousarray(price, dtype=np.float64)
         B, n, m = len(price), self._n, self._m
         out = Priced(
@@ -148,8 +152,18 @@ class Pricer:
         _checked(self._search(*given, self._told(options), addressof(c_out)))
         return out  # a row whose price is not finite, or too large, has NaN in x
 
-    def one(self, price: Array, options: Options) -> Single | None:
-        """The decision at one price (n,); None if it is not finite, or too large."""
+    def one(self, price: Array, options: Options, ends: Array | None = None) -> Single | None:
+        """The decision at one price (n,); None if it is not finite, or too large.
+
+        Args:
+            price: of the search.
+            options: of the search.
+            ends: (4 n + 2 m,) lower and upper ends of the box, finite ones inside it, and sides of
+                the rows, one after the other; None for those that the problem came with. None comes
+                back too where a finite side had been infinite.
+        """
+        if not self._moved(self._home if ends is None else ends):
+            return None
         self._price[:] = price
         given, c_out = self._arguments
         if not _checked(self._search(*given, self._told(options), c_out)):
@@ -159,10 +173,24 @@ class Pricer:
         value, bound, violation, scale = self._figures.tolist()
         return Single(value, bound, violation, scale, out[x], out[rows], out[lower], out[upper])
 
+    def _moved(self, ends: Array) -> bool:
+        """Whether the problem has these ends now, kept cuts in their units."""
+        if ends is self._at:
+            return True
+        self._ends[:] = ends
+        found = bool(_checked(self._move(self._arguments[0][0], address(self._ends))))
+        self._at = ends if found else self._at
+        return found
+
     def _told(self, options: Options) -> int:
         if self._options is None or self._options[0] is not options:
             self._options = options, options_struct(options)
         return addressof(self._options[1])
+
+
+def _own(arrays: Any) -> Any:
+    """The same with memory that may be written."""
+    return type(arrays)(*(np.array(a, order="C") for a in arrays))
 
 
 def _checked(count: int) -> int:
