@@ -155,13 +155,15 @@ def own_context(f: AbstractSurrogate, context: Any) -> Any:
 
 def check_context(functions: Sequence[Any], context: Any) -> None:
     """Refuse a context, or a name in it, that no function takes, and values without clear names."""
+    if context is None:
+        return
     known = {
         name for f in functions if isinstance(f, AbstractSurrogate) for name in f.context_columns
     }
-    if context is not None and not known:
+    if not known:
         raise BadData("a context was given, but no function here takes one; leave context= out")
     orders = {f.context_columns for f in functions if isinstance(f, AbstractSurrogate)} - {()}
-    if len(orders) > 1 and context is not None and not is_named(context):
+    if len(orders) > 1 and not is_named(context):
         raise BadData(
             "the functions here have contexts of their own "
             f"({' and '.join(sorted(', '.join(order) for order in orders))}), "
@@ -210,9 +212,10 @@ def intersected(box: Box, other: Box, columns: tuple[str, ...]) -> Box:
         BadData: nothing does; the message names the column.
     """
     lower, upper = np.maximum(box.lower, other.lower), np.minimum(box.upper, other.upper)
-    for name, low, high in zip(columns, lower, upper, strict=True):
-        if low > high:
-            raise BadData(f"column {name!r}: no number lies between {low:g} and {high:g}")
+    for j in np.flatnonzero(lower > upper):
+        raise BadData(
+            f"column {columns[int(j)]!r}: no number lies between {lower[j]:g} and {upper[j]:g}"
+        )
     return Box(lower, upper)
 
 

@@ -104,7 +104,7 @@ class Variants:
         lower, upper = box.lower, box.upper
         if same_rows and (lower >= whole.lower).all() and (upper <= whole.upper).all():
             lower, upper = np.maximum(lower, base.lower), np.minimum(upper, base.upper)
-        return Box(lower, upper) if np.isfinite([lower, upper]).all() else None
+        return Box(lower, upper) if np.isfinite(lower).all() and np.isfinite(upper).all() else None
 
 
 def inside(box: Box, other: Box) -> bool:

@@ -134,6 +134,8 @@ def whole(box: Box, integral: NDArray[np.bool_]) -> Box:
 
     Where none lies between, lower ends above upper: nothing is feasible.
     """
+    if not integral.any():
+        return box
     lower = np.where(integral, np.ceil(box.lower), box.lower)
     return Box(lower, np.where(integral, np.floor(box.upper), box.upper))
 
@@ -225,11 +227,12 @@ def _ended(ends: Array) -> Array:
 
 
 def _checked(box: Box, columns: Sequence[str]) -> Box:
-    for name, low, high in zip(columns, box.lower, box.upper, strict=True):
-        if not low <= high or low == np.inf or high == -np.inf:
-            raise BadData(
-                f"column {name!r}: no number lies between the bounds {low:g} and {high:g}"
-            )
+    wrong = ~(box.lower <= box.upper) | (box.lower == np.inf) | (box.upper == -np.inf)
+    for j in np.flatnonzero(wrong):
+        raise BadData(
+            f"column {columns[int(j)]!r}: no number lies between the bounds "
+            f"{box.lower[j]:g} and {box.upper[j]:g}"
+        )
     return box
 
 
