@@ -56,7 +56,7 @@ def test_a_search_closes_its_gap_where_the_exact_one_does(n, widths, tolerance, 
         places = arrays.places()
         placed = Placed(places._replace(c=places.c + 0.1 * rng.normal(size=n)))
         best = searcher(placed, exact)
-        found = searcher(placed, replace(exact, coarse=True, level=0.0))
+        found = searcher(placed, replace(exact, coarse=True))
         assert found.outcome[0] == best.outcome[0] == CLOSED
         at = searcher.oracle(placed, found.x)[0][0]
         assert best.bound[0] - 1e-12 <= at <= best.value[0] + max(tolerance, 2e-6)
@@ -138,7 +138,7 @@ def test_more_calls_never_lose_the_point_found(n, widths):
     f, box = icnn.relu_network(V, b, W), [(-2, 2)] * n
     arrays = arrays_of(icnn.prepare(f, bounds=box))
     searcher, last = Searcher(arrays.net, arrays.sides.A, capacity(n)), np.inf
-    options = replace(Bundle().options(arrays), coarse=True, level=0.0)
+    options = replace(Bundle().options(arrays), coarse=True)
     for calls in range(1, 80):
         found = searcher(arrays.places(), replace(options, calls=calls))
         assert found.value[0] <= last + 2e-6

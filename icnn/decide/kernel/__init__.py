@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CLOSED, STOPPED, STALLED, INFEASIBLE = range(4)
-VERSION = 8  # of bundle.c
+VERSION = 9  # of bundle.c
 POINTS = 8  # at which single precision is compared with double
 ATOMS = ("PIECES", "SOFTPLUS", "MAX", "LOGSUMEXP", "NORM", "SQUARES", "HUBER", "ELU")
 
@@ -72,15 +72,14 @@ class Found(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Options:
-    """How to search: `level` of the level set, or 0 for in-out with `step`."""
+    """How long to search, and how."""
 
     tolerance: float
-    level: float
-    step: float
     calls: int
     keep: int  # cuts that stay for the next row
     seconds: float  # for each row
     coarse: bool = False  # products in single precision: for cuts that a judge reads again
+    across: int = 0  # steps across cuts on the way to the next point
 
 
 class _Net(Structure):
@@ -97,12 +96,11 @@ class _Places(Structure):
 class _Options(Structure):
     _fields_ = [
         ("tolerance", c_double),
-        ("level", c_double),
-        ("step", c_double),
         ("calls", c_int64),
         ("keep", c_int64),
         ("seconds", c_double),
         ("coarse", c_int64),
+        ("across", c_int64),
     ]
 
 

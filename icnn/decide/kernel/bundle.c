@@ -13,7 +13,7 @@ typedef struct {
 } Found;
 
 /* Raised with every change of a structure or a signature, here and in __init__.py. */
-EXPORT int64_t icnn_version(void) { return 8; }
+EXPORT int64_t icnn_version(void) { return 9; }
 
 EXPORT Room *icnn_room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     return room_new(net, A, rows, capacity);

@@ -140,7 +140,7 @@ INLINE int ask(Room *room, Centre *centre, int changed, double gap, double size)
 /* Nothing is known yet: x is the best point of the search whose cuts were kept, or the middle. */
 static void begin(Room *room, double *u, double *y, int64_t R) {
     int64_t n = room->model.n, warm = room->model.count > room->model.rows;
-    room->quad.count = room->near.count = room->model.known = 0;
+    room->quad.count = room->model.known = 0;
     room->work.coarse = 0;
     for (int64_t i = 0; i <= n; i++) room->master.active[i] = -1; /* of an earlier search */
     for (int64_t i = 0; i < R; i++) u[i] = 0;

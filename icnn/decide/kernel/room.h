@@ -6,14 +6,12 @@
 #include <string.h>
 
 #include "curved.h"
-#include "nearest.h"
 #include "quadratic.h"
 
 /* All memory of one search; the next one may start from its cuts. */
 typedef struct {
     Model model;
     Master master;
-    Nearest near;
     Work work;
     double *U;       /* (capacity, rows of the net): the multipliers behind each cut */
     int64_t *used;   /* (capacity) the call at which a cut was last active */
@@ -53,9 +51,8 @@ static int model_room(Room *room, const Net *net) {
     ARRAY(model.over, line) ARRAY(model.ahead, line) ARRAY(model.column, n) \
     ARRAY(U, capacity *R) ARRAY(master.inverse, m *wide) ARRAY(master.square, m *wide) \
     ARRAY(master.x, wide) ARRAY(master.y, wide) ARRAY(master.w, wide) ARRAY(master.side, wide) \
-    ARRAY(master.share, n) ARRAY(master.moved, n) ARRAY(near.N, n *m) ARRAY(near.H, m *m) \
-    ARRAY(near.u, m) ARRAY(near.r, m) ARRAY(near.z, n) ARRAY(near.t, m) ARRAY(x, n) \
-    ARRAY(best, n) ARRAY(g, n) ARRAY(price, n) ARRAY(A, rows *n)
+    ARRAY(master.share, n) ARRAY(master.moved, n) ARRAY(x, n) ARRAY(best, n) \
+    ARRAY(g, n) ARRAY(price, n) ARRAY(A, rows *n)
 #define SIZE(field, size) +(size)
 #define PLACED(field, size) room->field = (void *)d, d += (size);
 
@@ -63,7 +60,7 @@ static int model_room(Room *room, const Net *net) {
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     int64_t n = net->n, m = n + 1, R = net->rows[net->layers];
     int64_t wide = (m + 3) / 4 * 4, line = (capacity + 3) / 4 * 4;
-    int64_t doubles = ARRAYS(SIZE) + work_size(net), ints = 2 * m + n + capacity;
+    int64_t doubles = ARRAYS(SIZE) + work_size(net), ints = m + n + capacity;
     Room *room = calloc(1, sizeof *room);
     char *memory = calloc((size_t)(doubles + ints), 8);
     if (!room || !memory) return free(room), free(memory), NULL;
@@ -72,7 +69,6 @@ static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t cap
     work_in(&room->work, net, d);
     int64_t *i = (int64_t *)(memory + 8 * doubles);
     room->master.active = i, i += m;
-    room->near.active = i, i += m;
     room->master.held = i, i += n;
     room->used = i, i += capacity;
     room->model.n = n;
@@ -101,7 +97,7 @@ static int later(const void *a, const void *b) {
     return p < q ? 1 : p > q ? -1 : 0;
 }
 
-/* Keep about this many cuts: those of the basis and the projection, then the latest active. */
+/* Keep about this many cuts: those of the basis, then the latest active. */
 static void thin_out(Room *room, int64_t keep, int64_t R) {
     Model *model = &room->model;
     int64_t rows = model->rows, count = model->count, m = model->n + 1, kept = rows;
@@ -111,8 +107,6 @@ static void thin_out(Room *room, int64_t keep, int64_t R) {
     if (!target) return;
     for (int64_t i = 0; i < m; i++) /* the basis was marked as used just now */
         if (room->master.active[i] >= rows) room->used[room->master.active[i]] = room->clock + 1;
-    for (int64_t k = 0; k < room->near.count; k++)
-        if (room->near.active[k] >= rows) room->used[room->near.active[k]] = room->clock + 1;
     memcpy(age, room->used + rows, (size_t)(count - rows) * 8);
     qsort(age, (size_t)(count - rows), 8, later);
     int64_t limit = age[keep - 1];
@@ -127,8 +121,6 @@ static void thin_out(Room *room, int64_t keep, int64_t R) {
     model->known = 0;
     for (int64_t i = 0; i < m; i++)
         if (room->master.active[i] >= 0) room->master.active[i] = target[room->master.active[i]];
-    for (int64_t k = 0; k < room->near.count; k++)
-        if (room->near.active[k] >= 0) room->near.active[k] = target[room->near.active[k]];
     free(target);
 }
 

@@ -1,12 +1,11 @@
-/* The search: cuts from the oracle, a lower bound from the master, and the next point from a level
-   set (Lemarechal, Nemirovskii & Nesterov 1995) or between vertex and incumbent (in-out). The
-   function is scaled so that its box is [-1, 1] and its range near 1. */
+/* The search: cuts from the oracle, a lower bound from the master, and the next point. The function
+   is scaled so that its box is [-1, 1] and its range near 1. */
 #ifndef ICNN_SEARCH_H
 #define ICNN_SEARCH_H
 
 #include <time.h>
 
-#include "room.h"
+#include "next.h"
 
 #define NEW 0.1 /* of the range of f, over half the box: prices that old cuts only burden */
 #define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
@@ -19,12 +18,11 @@ enum { CLOSED, STOPPED, STALLED, INFEASIBLE };
 
 typedef struct {
     double tolerance; /* of the gap */
-    double level;     /* of the level set between bound and value; 0 for in-out */
-    double step;      /* of in-out, from the incumbent towards the master's vertex */
     int64_t calls;    /* of the oracle at most */
     int64_t keep;     /* cuts that are kept for the next search */
     double seconds;
     int64_t coarse; /* single precision, as far as it goes: a judge must follow */
+    int64_t across; /* steps across cuts on the way to the next point, where there are no rows */
 } Options;
 
 typedef struct {
@@ -59,23 +57,6 @@ INLINE int feasible(const Model *model, const double *x) {
         if (miss > FEASIBLE) return 0;
     }
     return 1;
-}
-
-/* The master's vertex, a point of the level set, or one between vertex and incumbent. */
-INLINE void next_point(Room *room, const Options *options, double best, int vertex) {
-    const double *v = room->master.x;
-    double *x = room->x;
-    int64_t n = room->model.n, found = 0;
-    if (!vertex && best < INFINITY && options->level > 0) {
-        double gap = best - v[n], level = v[n] + options->level * gap;
-        double miss = most(1e-3 * options->level * gap, 1e-15 * most(1, fabs(best)));
-        found = project(&room->model, &room->near, room->best, level, x, miss);
-    } else if (!vertex && best < INFINITY) {
-        for (int64_t j = 0; j < n; j++)
-            x[j] = room->best[j] + options->step * (v[j] - room->best[j]);
-        found = 1;
-    }
-    for (int64_t j = 0; j < n; j++) x[j] = least(most(found ? x[j] : v[j], -1), 1);
 }
 
 /* Multipliers u (rows of the net) and y (rows of the set) behind the master's bound. */
@@ -122,12 +103,12 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
     Model *model = &room->model;
     Master *master = &room->master;
     int64_t n = model->n, R = net->rows[net->layers], exact = 0;
+    int64_t across = model->rows ? 0 : options->across;
     double deadline = now() + options->seconds;
     int warm = model->count > model->rows; /* cuts of an earlier search, and where it ended */
     int known = warm || result.value < INFINITY;
     int tight = options->tolerance < 2 * COARSE;
     room->work.coarse = options->coarse && fast && !(known && tight);
-    room->near.count = 0;
     model->known = 0;
     for (int64_t j = 0; j < n; j++) room->x[j] = known ? room->best[j] : 0;
     if (warm) start(model, master);
@@ -169,7 +150,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
             return result;
         }
         exact = pivots == 0 || (!exact && value - expected <= 0.1 * gap);
-        next_point(room, options, result.value, (int)exact);
+        next_point(room, result.value, (int)exact, across);
     }
     return result;
 }

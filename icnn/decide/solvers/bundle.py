@@ -21,11 +21,10 @@ ABSENT = (
     "with a C compiler at hand, run the installation of icnn again"
 )
 
-STEP = 0.4  # of in-out: 11 % fewer calls than 0.5 at 50, 128 x 2, none more anywhere
-
-
+ACROSS = 2  # steps across cuts; more save few calls more, and cost time
+SEVERAL = 8  # columns: below, such steps save no calls
 # numbers that a call reads, a squared column (measured crossovers)
-DEAR = 150  # a call costs more than a projection in x
+DEAR = 15  # a call costs more than such steps
 TIGHT = 100  # and more than what a second kind of cuts costs
 FEW = 2**12  # numbers: below, arithmetic is not what takes time
 ROUGH = 3e-7  # of the range of f: what gaps of 1e-6 leave to rounding (search.h)
@@ -34,7 +33,7 @@ ROUGH = 3e-7  # of the range of f: what gaps of 1e-6 leave to rounding (search.h
 @final
 @dataclass(frozen=True)
 class Bundle(AbstractSolver):
-    """The level or in-out bundle method in x, compiled: a forward and a backward pass a step.
+    """The bundle method in x alone, compiled: a forward and a backward pass a step.
 
     Args:
         tolerance: of the gap, relative to the range of f.
@@ -77,12 +76,12 @@ class Bundle(AbstractSolver):
     def options(
         self, arrays: Flat, seconds: float = math.inf, keep: int = 0, *, coarse: bool = False
     ) -> Options:
-        """What the search is asked: level sets where a call is dear, in-out where it is cheap."""
+        """What the search is asked."""
         n = arrays.batch.n
         limit = min(self.seconds, seconds, 1e9)
         calls = 100 * (n + 1) + 1000 if self.calls is None else self.calls
-        level = 0.5 if not coarse and arrays.weights >= DEAR * n**2 else 0.0
-        return Options(self.tolerance, level, STEP, calls, keep, limit, coarse)
+        across = ACROSS if n >= SEVERAL and arrays.weights >= DEAR * n**2 else 0
+        return Options(self.tolerance, calls, keep, limit, coarse, across)
 
     def coarse(self, arrays: Flat, searcher: Searcher, placed: Placed) -> bool:
         """Whether single precision pays in the search, and its rounding leaves room in 1e-6.

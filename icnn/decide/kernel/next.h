@@ -1,0 +1,57 @@
+/* The next point to ask: between incumbent and vertex (in-out), then across the cuts of the basis
+   that are above a level there, the highest first: a few steps of the relaxation method (Agmon 1954,
+   Motzkin & Schoenberg 1954) instead of a projection on the level set. */
+#ifndef ICNN_NEXT_H
+#define ICNN_NEXT_H
+
+#include "room.h"
+
+#define STEP 0.4   /* from the incumbent towards the master's vertex */
+#define SHORT 0.3  /* the same where steps across cuts follow */
+#define LEVEL 0.25 /* of the gap, above the bound */
+#define BEYOND 1.8 /* of the way to where a cut has the level; 2 would be its mirror image */
+
+/* The cut of the basis that is highest above the level at x, and by how much; NONE above it. */
+INLINE int64_t highest(const Model *model, const Master *master, const double *x, double level,
+                       double *over) {
+    int64_t n = model->n, found = NONE;
+    *over = 0;
+    for (int64_t i = 0; i <= n; i++) {
+        int64_t p = master->active[i];
+        if (p < 0) continue;
+        const double *g = model->G + p * n;
+        double above = -model->D[p] - level;
+        for (int64_t j = 0; j < n; j++) above += g[j] * x[j];
+        if (above > *over) *over = above, found = p;
+    }
+    return found;
+}
+
+/* x crosses one cut after another, until those of the basis are at the level or below. */
+INLINE void go_across(const Model *model, const Master *master, double level, int64_t steps,
+                      double *restrict x) {
+    int64_t n = model->n;
+    for (int64_t k = 0; k < steps; k++) {
+        double over, size = 0;
+        int64_t p = highest(model, master, x, level, &over);
+        if (p == NONE) return;
+        const double *restrict g = model->G + p * n;
+        for (int64_t j = 0; j < n; j++) size += g[j] * g[j];
+        double t = BEYOND * over / most(size, 1e-300);
+        for (int64_t j = 0; j < n; j++) x[j] = least(most(x[j] - t * g[j], -1), 1);
+    }
+}
+
+/* The master's vertex, or a point that is likely to be better than the incumbent. A step across a
+   cut may leave the rows. */
+INLINE void next_point(Room *room, double value, int vertex, int64_t across) {
+    const double *v = room->master.x;
+    double *x = room->x, step = across ? SHORT : STEP;
+    int64_t n = room->model.n;
+    for (int64_t j = 0; j < n; j++) x[j] = least(most(v[j], -1), 1);
+    if (vertex || !(value < INFINITY)) return;
+    for (int64_t j = 0; j < n; j++) x[j] = room->best[j] + step * (x[j] - room->best[j]);
+    if (across) go_across(&room->model, &room->master, v[n] + LEVEL * (value - v[n]), across, x);
+}
+
+#endif
