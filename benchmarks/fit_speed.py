@@ -133,8 +133,9 @@ NOTES = (
     "the range is over seeds. Steps: medians, and quartiles of the ratio, of "
     f"{ROUNDS} rounds in which all run by turns; the cost of a run of {WARM} steps is taken off. "
     "An ICNN of this size has three more products with x, and softplus of its weights. The MLP by "
-    "hand has torch's default Adam and is what the goals speak of; `fit` has the fused one. `fit` "
-    "trains its restarts as one batched program: one of four costs a quarter of such a step."
+    "hand has torch's default Adam and autograd and is what the goals speak of; `fit` has the fused "
+    "one and a gradient written out. `fit` trains its restarts as one batched program: one of four "
+    "costs a quarter of such a step."
 )
 
 

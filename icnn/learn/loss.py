@@ -44,8 +44,9 @@ class Split:
 
 def loss(model: AbstractConvexModel, data: Split) -> Tensor:
     """Weighted mean squared error of one model, a scalar."""
-    if data.g is None and _is_rectified(model):
-        return squared_errors(model.layers(None), _rows(data))[0]
+    layers = () if model.n_context or data.g is not None else model.layers(None)
+    if is_rectified(layers):
+        return squared_errors(layers, _rows(data))[0]
     return _error(model, dict(model.named_parameters()), data)
 
 
@@ -61,7 +62,7 @@ def batched_loss(
     for name, part in stack.named_parameters():
         part.data = stacked[name].detach()
     params: Weights = dict(stack.named_parameters())
-    rectified = _is_rectified(first)
+    rectified = not first.n_context and is_rectified(first.layers(None))
 
     def losses(data: Split) -> Tensor:
         if data.g is None and rectified:
@@ -71,10 +72,6 @@ def batched_loss(
         return torch.vmap(lambda one: _error(first, one, data))(params)
 
     return params, losses
-
-
-def _is_rectified(model: AbstractConvexModel) -> bool:
-    return model.n_context == 0 and is_rectified(model.layers(None))
 
 
 def _rows(data: Split) -> Rows:

@@ -25,8 +25,12 @@ class Rows:
     w: Tensor
 
     def blocks(self, size: int) -> Iterator[tuple[Tensor, ...]]:
-        for start in range(0, len(self.x), size):
-            yield tuple(part[start : start + size] for part in (self.x, self.y, self.w))
+        parts = (self.x, self.y, self.w)
+        if len(self.x) <= size:
+            yield parts
+        else:
+            for start in range(0, len(self.x), size):
+                yield tuple(part[start : start + size] for part in parts)
 
 
 @final
@@ -41,8 +45,8 @@ class _Line:
 
 
 def is_rectified(layers: Sequence[Layer]) -> bool:
-    """Whether all layers are ReLU or identity, without gates."""
-    return all(
+    """Whether there are layers, all of them ReLU or identity, without gates."""
+    return bool(layers) and all(
         layer.atom in (RELU, IDENTITY) and layer.h is None and all(len(e) == 2 for e in layer.W)
         for layer in layers
     )
