@@ -219,8 +219,10 @@ class Prepared:
         n = len(columns)
         own = read_bounds(bounds, columns, Box(old.lower[:n], old.upper[:n]))
         own = fix(intersected(own, self._held, columns), fixed, columns)
-        lower, upper = np.append(own.lower, old.lower[n:]), np.append(own.upper, old.upper[n:])
-        return whole(Box(lower, upper), self.program.integral)
+        if len(old.lower) > n:  # auxiliary columns
+            ends = zip((own.lower, own.upper), (old.lower, old.upper), strict=True)
+            own = Box(*(np.append(new, kept[n:]) for new, kept in ends))
+        return whole(own, self.program.integral)
 
 
 def prepare(

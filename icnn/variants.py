@@ -57,14 +57,14 @@ class Variants:
         base, n = self.base, self.program.n
         own = base.box if box is None else box
         rows = base.rows if sides is None else Rows(base.rows.A, *sides)
-        same = box is None and sides is None
-        finite = base.finite if same else self._finite(own, sides is None)
-        if finite is None:
+        found = self._finite(own, sides is None)
+        if found is None:
             return None
+        finite, held = found
         if context is not None:
             lines = self._lines(context, size)
         else:
-            lines = base.lines if inside(finite, base.finite) else self.whole
+            lines = base.lines if held else self.whole
         if lines is None:
             return None
         price = np.zeros((1, n)) if price is None else price
@@ -78,11 +78,12 @@ class Variants:
         base = self.base
         own = base.box if box is None else box
         sides = base.rows if rows is None else rows
-        finite = self._finite(own, rows is None)
-        if finite is None:
+        found = self._finite(own, rows is None)
+        if found is None:
             return None
-        parts = (end for pair in (own, finite, sides) for end in (pair.lower, pair.upper))
-        return np.concatenate([np.ravel(end) for end in parts]), inside(finite, base.finite)
+        finite, held = found
+        ends = own.lower, own.upper, finite.lower, finite.upper, sides.lower, sides.upper
+        return np.concatenate(ends, axis=None), held
 
     @cached_property
     def whole(self) -> tuple[Line, ...]:
@@ -98,13 +99,17 @@ class Variants:
             f = placed(f, at, self.program.n)
         return pruned(lines_of(f))[0]
 
-    def _finite(self, box: Box, same_rows: bool) -> Box | None:
-        """Finite ends of each variant's box: its own, or those that rows imply for all."""
-        base, whole = self.base.finite, self.base.box
-        lower, upper = box.lower, box.upper
-        if same_rows and (lower >= whole.lower).all() and (upper <= whole.upper).all():
-            lower, upper = np.maximum(lower, base.lower), np.minimum(upper, base.upper)
-        return Box(lower, upper) if np.isfinite(lower).all() and np.isfinite(upper).all() else None
+    def _finite(self, box: Box, same_rows: bool) -> tuple[Box, bool] | None:
+        """Finite ends of each variant's box: its own, or those that rows imply for all.
+
+        And whether all lie in those of the program.
+        """
+        base = self.base.finite
+        if same_rows and inside(box, self.base.box):
+            return Box(np.maximum(box.lower, base.lower), np.minimum(box.upper, base.upper)), True
+        if np.isfinite(box.lower).all() and np.isfinite(box.upper).all():
+            return box, inside(box, base)
+        return None
 
 
 def inside(box: Box, other: Box) -> bool:

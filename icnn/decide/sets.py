@@ -223,12 +223,13 @@ def _rows_of(k: int, constraint: Any, columns: Sequence[str]) -> Rows:
 
 def _ended(ends: Array) -> Array:
     """Ends of 1e20 and more are no ends, as in every LP solver."""
-    return np.where(np.abs(ends) >= 1e20, np.copysign(np.inf, ends), ends)
+    far = np.abs(ends) >= 1e20
+    return np.where(far, np.copysign(np.inf, ends), ends) if far.any() else ends
 
 
 def _checked(box: Box, columns: Sequence[str]) -> Box:
-    wrong = ~(box.lower <= box.upper) | (box.lower == np.inf) | (box.upper == -np.inf)
-    for j in np.flatnonzero(wrong):
+    right = (box.lower <= box.upper) & (box.lower < np.inf) & (box.upper > -np.inf)
+    for j in [] if right.all() else np.flatnonzero(~right):
         raise BadData(
             f"column {columns[int(j)]!r}: no number lies between the bounds "
             f"{box.lower[j]:g} and {box.upper[j]:g}"
