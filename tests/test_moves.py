@@ -7,6 +7,7 @@ from scipy.optimize import LinearConstraint
 from zoo import NETWORKS, draw, sets
 
 import icnn
+from icnn.decide.decision import violation_of
 from icnn.decide.flat import flat
 from icnn.decide.kernel import library
 from icnn.decide.kernel.pricing import Pricer
@@ -161,6 +162,17 @@ def test_what_a_move_leaves_is_what_a_new_problem_has(rng):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("half", [0.01, 1.0])
+def test_a_missed_row_is_measured_in_the_new_box(half, rng):
+    problem = icnn.prepare(F, bounds=BOX, constraints=LinearConstraint(ONES, -1, 1))
+    ends = ends_of(problem.variants, *(s * half * np.ones(5) for s in (-1, 1)), [30.0], [40.0])
+    one = Sweeper(problem.variants.base, Bundle()).price(rng.normal(size=5), 0, ends)
+    rows = LinearConstraint(ONES, 30.0, 40.0)
+    there = icnn.prepare(F, bounds=[(-half, half)] * 5, constraints=rows).program
+    assert one.violation > 1
+    assert one.violation == pytest.approx(violation_of(there, one.x), rel=1e-12)
+
+
 def test_inside_and_outside_the_prepared_box_in_turn(moves, rng):
     """Presolve dropped units for the prepared box; outside it they count."""
     problem = icnn.prepare(F, bounds=[(-0.3, 0.3)] * 5)
@@ -179,6 +191,7 @@ def test_a_fixed_column_comes_and_goes(moves):
         d = problem.solve(fixed=fixed)
         e = icnn.minimize(F, bounds=BOX, fixed=fixed)
         assert d.value == pytest.approx(e.value, abs=1e-8 * e.scale)
+        assert d.solver == "Bundle"  # cuts without the column's slope would leave it unproved
         assert value is None or d.x[2] == value
     assert len(moves) == 4
 
