@@ -28,7 +28,7 @@ MODELS = {  # a new model is one new file
     "learn.sum",
 }
 LEARN = [
-    {"learn.weights", "learn.table", "learn.history", "learn.rectified"},
+    {"learn.weights", "learn.table", "learn.history", "learn.rectified", "learn.repeated"},
     {"learn.model", "learn.path", "learn.context"},
     {"learn.loss", "learn.groups"},
     {"learn.train", "learn.surrogate", *MODELS},

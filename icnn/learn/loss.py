@@ -13,6 +13,8 @@ from torch.func import functional_call, grad_and_value, stack_module_state
 
 from icnn.learn.model import AbstractConvexModel
 from icnn.learn.rectified import Rows, is_rectified, squared_errors
+from icnn.learn.repeated import by_row, distinct
+from icnn.network import Network
 
 Weights = dict[str, Tensor]
 
@@ -22,7 +24,8 @@ Weights = dict[str, Tensor]
 class Split:
     """Standardised rows: inputs (N, n), target (N,), weight (N,), context (N, m), slopes (N, n).
 
-    A slope that is not known is NaN.
+    A slope that is not known is NaN. With `of_row` (N,) the contexts are those that differ, and it
+    says which of them each row has.
     """
 
     x: Tensor
@@ -30,6 +33,15 @@ class Split:
     w: Tensor
     c: Tensor | None = None
     g: Tensor | None = None
+    of_row: Tensor | None = None
+
+    def together(self) -> Split:
+        """Each context once, if many rows share theirs: for an error of all rows, again and again.
+
+        The same where slopes are given, which are learned from row by row.
+        """
+        shared = None if self.c is None or self.g is not None else distinct(self.c)
+        return self if shared is None else replace(self, c=shared[0], of_row=shared[1])
 
     def rows(self, index: Tensor) -> Split:
         return self._each(lambda part: part.index_select(0, index))  # a third of part[index]
@@ -47,6 +59,9 @@ def loss(model: AbstractConvexModel, data: Split) -> Tensor:
     layers = () if model.n_context or data.g is not None else model.layers(None)
     if is_rectified(layers):
         return squared_errors(layers, _rows(data))[0]
+    if data.of_row is not None:
+        f = Network._unchecked(by_row(model.lower(data.c).layers, data.of_row))
+        return _mean((f(data.x) - data.y).square(), data)
     return _error(model, dict(model.named_parameters()), data)
 
 

@@ -26,6 +26,7 @@ def polish(
     """
     import scipy.optimize
 
+    train, held_out = train.together(), held_out.together()
     params, floors = list(model.parameters()), floors_of(model)
     low = np.concatenate(
         [np.full(p.numel(), floors.get(name, -np.inf)) for name, p in model.named_parameters()]
