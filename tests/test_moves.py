@@ -220,3 +220,53 @@ def test_a_move_leaves_the_arrays_of_the_problem_alone():
     base = problem.variants.base
     assert (base.box.lower == -2.0).all()
     assert (base.reach[1] == 2.0).all()
+
+
+def test_each_move_is_proved_at_once_and_has_the_multipliers_of_a_new_problem(monkeypatch, rng):
+    """Ends that rise and fall, far enough that those of before would show."""
+    rows = LinearConstraint(ONES, -4.0, 3.0)
+    problem = icnn.prepare(F, bounds=BOX, constraints=rows)
+
+    def never(*_, **__):
+        raise AssertionError("another solver was asked")
+
+    monkeypatch.setattr(type(problem), "slowly", never)
+    ends = 0
+    for _ in range(40):
+        lower, upper = rng.uniform(-2.5, -0.5, 5), rng.uniform(0.0, 2.5, 5)
+        price = rng.normal(size=5)
+        d = problem.solve(linear=price, bounds=np.stack([lower, upper], 1))
+        e = icnn.minimize(
+            F + icnn.affine(price),
+            bounds=np.stack([lower, upper], 1),
+            constraints=rows,
+            solver=Bundle(),
+        )
+        assert d.violation <= 1e-9
+        for name in ("lower", "upper", "rows"):
+            np.testing.assert_allclose(d.multipliers[name], e.multipliers[name], atol=1e-5)
+        ends += int((d.x == lower).sum() + (d.x == upper).sum())
+    assert ends > 40
+
+
+def test_a_sweeper_comes_back_to_its_own_ends(rng):
+    base = icnn.prepare(F, bounds=BOX).variants.base
+    used, new = Sweeper(base, Bundle()), Sweeper(base, Bundle())
+    price = rng.normal(size=(1, 5))
+    away = np.concatenate([np.full(5, 0.5), np.full(5, 1.5)] * 2)  # no rows
+    assert (used.price(price[0], 0, away).x >= 0.5).all()
+    found, expected = used.prices(price), new.prices(price)
+    assert (found.x < 0.5).any()
+    np.testing.assert_allclose(found.x, expected.x, atol=1e-9)
+    assert found.verdict.value == pytest.approx(expected.verdict.value, rel=1e-12)
+
+
+def test_forget_reaches_the_search_of_boxes_outside(monkeypatch, rng):
+    problem, forgotten = icnn.prepare(F, bounds=BOX), []
+    wide = [(-3.0, 3.0)] * 5
+    problem.solve(bounds=wide)
+    problem.solve()
+    real = Sweeper.forget
+    monkeypatch.setattr(Sweeper, "forget", lambda self: (forgotten.append(self), real(self))[1])
+    problem.forget()
+    assert len(set(map(id, forgotten))) == 2
