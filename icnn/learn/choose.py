@@ -17,7 +17,7 @@ from icnn.learn.additive import Additive
 from icnn.learn.ficnn import FICNN
 from icnn.learn.groups import Labels, held_out_rows
 from icnn.learn.history import History
-from icnn.learn.loss import Split
+from icnn.learn.loss import Split, loss
 from icnn.learn.model import AbstractConvexModel, seeded
 from icnn.learn.picnn import PICNN
 from icnn.learn.polish import polish
@@ -28,6 +28,8 @@ from icnn.learn.train import Budget
 Array = NDArray[np.float64]
 WIDTHS = ((16,), (32, 32), (64, 64), (128, 128))  # that hidden="auto" tries
 LEAST_SHARE = 0.02  # of a model in a mixture; a smaller one makes it larger, not better
+ROUNDING = 1e-15  # of the squares of rows in float32; a smaller loss says nothing
+AUTO = Budget(steps=1000, polish=1000, polish_patience=100, polish_tolerance=1e-7)
 
 
 @final
@@ -53,7 +55,9 @@ class Trained:
 
 
 def candidates_for(n: int, m: int) -> list[AbstractConvexModel]:
-    """The models that `fit("auto", ...)` mixes: kinks, smooth with a quadratic, separable.
+    """The models that `fit("auto", ...)` mixes: kinks, separable, smooth with a quadratic.
+
+    The quadratic is diagonal in one and full in another: the first needs fewer rows.
 
     Args:
         n: columns of x.
@@ -61,7 +65,8 @@ def candidates_for(n: int, m: int) -> list[AbstractConvexModel]:
     """
     if m == 0:
         smooth = FICNN(n, (32, 32), activation="softplus")
-        return [FICNN(n), Sum(smooth, Quadratic(n)), Additive(n)]
+        quadratics = [Sum(smooth, Quadratic(n, kind)) for kind in ("diagonal", "full")]
+        return [FICNN(n), Additive(n), *quadratics]
     smooth_given = PICNN(n, m, activation="softplus")
     return [PICNN(n, m), Sum(smooth_given, Quadratic(n, n_context=m, context_hidden=(64,)))]
 
@@ -100,11 +105,11 @@ def _train(
         for k in range(len(candidates)) if mix else [chosen]:
             one = candidates[k].double()
             one.load_state_dict({name: value.double() for name, value in weights[k].items()})
-            steps, loss = 0, float(losses[k])
+            steps, error = 0, float(losses[k])
             if k == chosen:
-                steps, loss = polish(one, kept.double(), held_out.double(), budget=budget)
+                steps, error = polish(one, kept.double(), held_out.double(), budget=budget)
             one.requires_grad_(False)
-            found.append(Trained(one, loss, _history(trace, k, steps)))
+            found.append(Trained(one, error, _history(trace, k, steps)))
     return found
 
 
@@ -140,34 +145,30 @@ def best(trained: Sequence[Trained]) -> Trained:
 
 
 def mixed(trained: Sequence[Trained], held_out: Split) -> Trained:
-    """The weighted mean of least squares on the hold-out: means of convex functions are convex."""
-    with torch.no_grad():
-        seen = [one.model(held_out.x.double(), _double(held_out.c)).numpy() for one in trained]
-    target, weight = held_out.y.double().numpy(), held_out.w.double().numpy()
-    shares = simplex_least_squares(np.column_stack(seen), target, weight)
-    shares = np.where(shares < LEAST_SHARE, 0.0, shares)
-    shares /= shares.sum()
-    error = np.average(np.square(np.column_stack(seen) @ shares - target), weights=weight)
-    kept = [(one.model, float(share)) for one, share in zip(trained, shares, strict=True) if share]
+    """The mean with `shares` for weights: means of convex functions are convex."""
+    data = held_out.double()
+    rows = float(data.w.sum().square() / data.w.square().sum())  # of equal weight that say as much
+    weights = shares(np.array([one.loss for one in trained]), rows)
+    kept = [(one.model, float(w)) for one, w in zip(trained, weights, strict=True) if w]
     model = kept[0][0]
     if len(kept) > 1:
-        model = Sum(*(one for one, _ in kept), weights=[share for _, share in kept])
-    return Trained(model, float(error), trained[int(np.argmax(shares))].history)
+        model = Sum(*(one for one, _ in kept), weights=[w for _, w in kept])
+    with torch.no_grad():
+        error = float(loss(model, data))
+    return Trained(model, error, trained[int(np.argmax(weights))].history)
 
 
-def simplex_least_squares(A: Array, b: Array, weight: Array) -> Array:
-    """The s ≥ 0 with Σ s = 1 that minimises Σ weight (A s − b)²; A (N, K), b and weight (N,)."""
-    from scipy.optimize import nnls
+def shares(losses: Array, rows: float) -> Array:
+    """Weights (K,) that sum to one, in proportion to losses (K,) to the power −√(2 rows).
 
-    root = np.sqrt(weight / weight.sum())[:, None]
-    away = root * (A - b[:, None])  # as Σ s = 1, A s − b is (A − b 1ᵀ) s
-    firm = 1e4 * max(1e-12, float(np.linalg.norm(away)))
-    s, _ = nnls(np.vstack([away, np.full((1, A.shape[1]), firm)]), np.r_[np.zeros(len(b)), firm])
-    return np.asarray(s / s.sum())
-
-
-def _double(values: torch.Tensor | None) -> torch.Tensor | None:
-    return None if values is None else values.double()
+    A mean of so many squared errors is known to √(2 / rows) of itself; each such standard error
+    costs a model a factor of e². So a hold-out of few rows keeps what it cannot tell apart, and
+    one of many takes the best.
+    """
+    seen = np.maximum(losses, ROUNDING)
+    weights = (seen.min() / seen) ** np.sqrt(2 * rows)
+    weights = np.where(weights < LEAST_SHARE * weights.sum(), 0.0, weights)
+    return np.asarray(weights / weights.sum())
 
 
 def check_combine(combine: str | None, model: Any) -> str:

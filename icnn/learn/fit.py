@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from icnn.errors import BadData
 from icnn.learn.choose import (
+    AUTO,
     Plan,
     candidates_for,
     check_combine,
@@ -61,8 +62,9 @@ def fit(
 
     Args:
         model: any convex model, or several to choose from; they stay as they are. "auto" stands
-            for a mixture of three: a ReLU network, a softplus network with a quadratic, and a
-            sum of functions of one column (with a context: two PICNNs, one with a quadratic).
+            for a mixture of four: a ReLU network, a sum of functions of one column, and a softplus
+            network with a diagonal and with a full quadratic (with a context: two PICNNs, one with
+            a quadratic).
         X: (N, n) numpy array, torch tensor or pandas frame, whose column names are kept.
         y: (N,) the cost, or the gain with `concave=True`.
         context: (N, m) what f depends on but nobody decides, for a model with `n_context`. Numbers
@@ -77,15 +79,16 @@ def fit(
             new contexts are. "context" groups the rows of equal context; another text names the
             column of the frame X that holds the labels, which then is no decision. Groups come
             whole, so that the hold-out is only near its share of the rows.
-        combine: "best" keeps the model and restart of least error on the hold-out; "mix" their
-            mean with the non-negative weights of least error there. By default "best", but "mix"
-            for "auto".
+        combine: "best" keeps the model and restart of least error on the hold-out; "mix" the
+            mean of all, with weights that fall with that error, the faster the more rows it has.
+            By default "best", but "mix" for "auto".
         seed: of initial values, hold-out and batches.
         concave: fit a concave function, as minus a convex one.
         warm_start: start from the model's own weights (one restart); not where "auto" makes them.
         columns: names of the columns of X, instead of its own.
         context_columns: names of the columns of the context, instead of its own.
-        budget: restarts, decay, hold-out, length and rate of the training.
+        budget: restarts, decay, hold-out, length and rate of the training; "auto" has one of its
+            own, with fewer steps of Adam and more of the polish.
         progress: show a progress bar; by default only in a terminal.
 
     Raises:
@@ -120,7 +123,8 @@ def fit(
         None if encoder is None else _rounded(encoder.encode(given)),
         None if slopes is None else _rounded(sign * slopes[keep] * (x_scale / y_scale)),
     )
-    plan = Plan(budget or Budget(), seed, warm_start, progress, labels)
+    usual = AUTO if isinstance(model, str) else Budget()
+    plan = Plan(budget or usual, seed, warm_start, progress, labels)
     found = train_all(models, data, plan, mix=check_combine(combine, model) == "mix")
     spent = time.perf_counter() - began
     history = replace(found.history, seconds=spent, held_out=found.loss)
