@@ -14,6 +14,7 @@ from typing import Any, NoReturn, final
 
 from icnn import commands
 from icnn.errors import BadData, ICNNError, NotSolved
+from icnn.learn.choose import AUTO
 from icnn.learn.train import Budget
 
 DONE, NO_DECISION, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -136,7 +137,7 @@ def _training_options(command: argparse.ArgumentParser) -> None:
         "--steps",
         type=_whole,
         metavar="N",
-        help=f"training steps at most (default: {Budget().steps})",
+        help=f"training steps at most (default: {Budget().steps}; of auto {AUTO.steps})",
     )
 
 

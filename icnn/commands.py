@@ -222,10 +222,11 @@ def _insist(decision: Decision) -> None:
         raise ERRORS[decision.status](decision.message, decision)
 
 
-def _budget(steps: int | None) -> Budget:
+def _budget(steps: int | None) -> Budget | None:
+    """The budget that was asked for, or None for the usual one of a model."""
     if steps is not None and steps < 1:
         raise BadData(f"--steps {steps}: training takes at least one step")
-    return Budget() if steps is None else Budget(steps=steps)
+    return None if steps is None else Budget(steps=steps)
 
 
 def _held(box: Box, fixed: dict[str, float], columns: Sequence[str]) -> Box:

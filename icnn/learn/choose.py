@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from icnn.atoms import PiecewiseLinear
 from icnn.errors import BadData
 from icnn.learn import train as training
 from icnn.learn.additive import Additive
@@ -29,7 +30,8 @@ Array = NDArray[np.float64]
 WIDTHS = ((16,), (32, 32), (64, 64), (128, 128))  # that hidden="auto" tries
 LEAST_SHARE = 0.02  # of a model in a mixture; a smaller one makes it larger, not better
 ROUNDING = 1e-15  # of the squares of rows in float32; a smaller loss says nothing
-AUTO = Budget(steps=1000, polish=1000, polish_patience=100, polish_tolerance=1e-7)
+AUTO = Budget(steps=1000)  # of "auto"; models without kinks are polished to the end
+AUTO_SMOOTH = Budget(steps=1000, polish=1000, polish_patience=100, polish_tolerance=1e-7)
 
 
 @final
@@ -38,6 +40,7 @@ class Plan:
     """How every model is trained."""
 
     budget: Budget
+    smooth: Budget  # of models without kinks
     seed: int
     warm_start: bool = False
     progress: bool | None = None
@@ -91,7 +94,7 @@ def _train(
     model: AbstractConvexModel, kept: Split, held_out: Split, plan: Plan, *, mix: bool
 ) -> list[Trained]:
     """The best restart of a model, polished, and with `mix` the others as they are."""
-    budget = plan.budget
+    budget = plan.budget if _has_kinks(model) else plan.smooth
     count = 1 if plan.warm_start else budget.restarts
     with training.few_threads(
         budget.batch_size * count * sum(p.numel() for p in model.parameters())
@@ -111,6 +114,20 @@ def _train(
             one.requires_grad_(False)
             found.append(Trained(one, error, _history(trace, k, steps)))
     return found
+
+
+def _has_kinks(model: AbstractConvexModel) -> bool:
+    """Whether a unit is piecewise linear: L-BFGS converges fast only where slopes have none."""
+    m = model.n_context
+    atoms = [layer.atom for layer in model.layers(torch.zeros(m) if m else None)]
+    return any(isinstance(atom, PiecewiseLinear) and not atom.is_affine for atom in atoms)
+
+
+def budgets_for(model: Any, budget: Budget | None) -> tuple[Budget, Budget]:
+    """The budget of models with kinks and of those without: what was asked for, or the usual."""
+    if budget is None and isinstance(model, str):
+        return AUTO, AUTO_SMOOTH
+    return budget or Budget(), budget or Budget()
 
 
 def _history(trace: training.Trace, chosen: int, polished: int) -> History:

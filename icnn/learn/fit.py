@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from icnn.errors import BadData
 from icnn.learn.choose import (
-    AUTO,
     Plan,
+    budgets_for,
     candidates_for,
     check_combine,
     spelled_out,
@@ -88,7 +88,7 @@ def fit(
         columns: names of the columns of X, instead of its own.
         context_columns: names of the columns of the context, instead of its own.
         budget: restarts, decay, hold-out, length and rate of the training; "auto" has one of its
-            own, with fewer steps of Adam and more of the polish.
+            own, with fewer steps of Adam and, where there are no kinks, more of the polish.
         progress: show a progress bar; by default only in a terminal.
 
     Raises:
@@ -123,8 +123,7 @@ def fit(
         None if encoder is None else _rounded(encoder.encode(given)),
         None if slopes is None else _rounded(sign * slopes[keep] * (x_scale / y_scale)),
     )
-    usual = AUTO if isinstance(model, str) else Budget()
-    plan = Plan(budget or usual, seed, warm_start, progress, labels)
+    plan = Plan(*budgets_for(model, budget), seed, warm_start, progress, labels)
     found = train_all(models, data, plan, mix=check_combine(combine, model) == "mix")
     spent = time.perf_counter() - began
     history = replace(found.history, seconds=spent, held_out=found.loss)
