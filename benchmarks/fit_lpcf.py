@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -31,9 +32,10 @@ FASTER, THEIR_STARTS, THEIR_EPOCHS = 5, 10, {"adam_epochs": 200, "lbfgs_epochs":
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """Our model, its training and rows; the share of their iterations that is run; what it met.
+    """Our model, its training and rows; how much of theirs is run; what it met.
 
-    With `whole` the rows of one parameter are taken, and held out, together.
+    Of theirs `starts` are run, each with a `share` of its iterations. With `whole` the rows of one
+    parameter are taken, and held out, together.
     """
 
     model: AbstractConvexModel
@@ -43,6 +45,7 @@ class Setting:
     share: float
     published: dict[str, float]
     whole: bool = False
+    starts: int = 1
 
 
 SETTINGS = {
@@ -71,7 +74,7 @@ SETTINGS = {
             steps=3000,
             batch_size=2048,
             learning_rate=1e-2,
-            polish=4000,
+            polish=8000,
             polish_patience=500,
             polish_tolerance=0.0,
         ),
@@ -80,6 +83,7 @@ SETTINGS = {
         1.0,
         {"rms convex": 7.23e-4, "rms": 0.0544},
         whole=True,
+        starts=10,
     ),
 }
 
@@ -140,20 +144,30 @@ def theirs(problem: Problem, setting: Setting, seed: int) -> dict[str, Any]:
         result = dict(np.load(found))
     figures = problem.score(result["train"], result["test"])
     facts = {name: float(result[name]) for name in ("seconds", "parameters")}
-    return {**facts, "share": setting.share, **figures}
+    loss = float(np.square(result["train"] - problem.train.y).mean())
+    return {**facts, "share": setting.share, "loss": loss, **figures}
 
 
 def run(log: Log) -> None:
-    """Ours once and theirs on every problem, then our other seeds."""
-    for name, setting in SETTINGS.items():
-        problem = PROBLEMS[name]()
-        for method, run_one, seed in (("icnn", ours, setting.seeds[0]), ("lpcf", theirs, 0)):
+    """Ours and theirs, problem after problem; further arguments name problems."""
+    wanted = [name for name in SETTINGS if name in sys.argv[3:]] or list(SETTINGS)
+    for name in wanted:
+        problem, setting = PROBLEMS[name](), SETTINGS[name]
+        runs = [("icnn", ours, seed) for seed in setting.seeds]
+        runs += [("lpcf", theirs, seed) for seed in range(setting.starts)]
+        for method, run_one, seed in runs:
             if not log.has(name, method, seed):
                 log.add((name, method, seed), **run_one(problem, setting, seed))
-    for name, setting in SETTINGS.items():
-        for seed in setting.seeds[1:]:
-            if not log.has(name, "icnn", seed):
-                log.add((name, "icnn", seed), **ours(PROBLEMS[name](), setting, seed))
+
+
+def chosen_start(peers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of their starts the one with the least loss, which is what `lpcf` returns."""
+    return min(peers, key=lambda record: record.get("loss", 0.0))
+
+
+def whole_seconds(peers: list[dict[str, Any]]) -> float:
+    """Processor seconds of all their starts with all iterations, those not run extrapolated."""
+    return THEIR_STARTS * float(np.mean([r["seconds"] / r["share"] for r in peers]))
 
 
 def table(log: Log) -> list[list[str]]:
@@ -161,14 +175,16 @@ def table(log: Log) -> list[list[str]]:
     for name, setting in SETTINGS.items():
         wanted, part = setting.published, [r for r in log.records if r["problem"] == name]
         own = [r for r in part if r["method"] == "icnn"]
-        [peer] = [r for r in part if r["method"] == "lpcf"]
-        whole = THEIR_STARTS * peer["seconds"] / peer["share"]
+        peers = [r for r in part if r["method"] == "lpcf"]
+        peer, run = chosen_start(peers), len(peers) == THEIR_STARTS and peers[0]["share"] == 1
         figures = [f"{key} {value:g}" for key, value in wanted.items()]
-        rows.append([name, "lpcf, published", "", f"≈ {whole:.0f}", *_padded(figures)])
-        share = f"lpcf, one start, {peer['share']:.0%} of its iterations"
+        time = f"{'' if run else '≈ '}{whole_seconds(peers):.0f}"
+        rows.append([name, "lpcf, published", "", "" if run else time, *_padded(figures)])
+        starts = f"best of {len(peers)} starts" if len(peers) > 1 else "one start"
+        label = f"lpcf, {starts}, {peer['share']:.0%} of its iterations"
         figures = [f"{key} {peer[key]:.6g}" for key in _keys(peer)]
-        spent = [f"{peer['parameters']:.0f}", f"{peer['seconds']:.0f}"]
-        rows.append([name, share, *spent, *_padded(figures)])
+        spent = [f"{peer['parameters']:.0f}", f"{sum(r['seconds'] for r in peers):.0f}"]
+        rows.append([name, label, *spent, *_padded(figures)])
         label = f"icnn, {len(own)} seed(s), {setting.rows} rows"
         seconds = [r["seconds"] for r in own]
         spent = [str(own[0]["parameters"]), f"{np.median(seconds):.0f} (most {max(seconds):.0f})"]
@@ -191,18 +207,24 @@ def _padded(figures: list[str]) -> list[str]:
 
 
 def verdict(log: Log, name: str) -> str:
-    """Whether every seed of ours is as good as published, and five times as fast, in words."""
+    """Whether all our seeds are as good as published and as theirs here, and how fast, in words."""
     part = [r for r in log.records if r["problem"] == name]
     own = [r for r in part if r["method"] == "icnn"]
-    [peer] = [r for r in part if r["method"] == "lpcf"]
+    peers = [r for r in part if r["method"] == "lpcf"]
     key, value = next(iter(SETTINGS[name].published.items()))
-    good = all((r[key] >= value) == key.startswith("r2") for r in own)
-    most = max(r["seconds"] for r in own)
-    whole = peer["seconds"] / peer["share"]
+
+    def reached(goal: float) -> bool:
+        return all((r[key] >= goal) == key.startswith("r2") for r in own)
+
+    most, whole = max(r["seconds"] for r in own), whole_seconds(peers)
+    here = (
+        "as good as theirs here" if reached(chosen_start(peers)[key]) else "worse than theirs here"
+    )
+    extrapolated = "" if len(peers) == THEIR_STARTS else ", extrapolated"
+    there = "reached" if reached(value) else f"missed (goal {value:g})"
     return (
-        f"{name}: accuracy {'reached' if good else 'missed (goal ' + f'{value:g})'}, "
-        f"about {_times(THEIR_STARTS * whole / most)} times as fast as {THEIR_STARTS} starts of "
-        f"theirs and {_times(whole / most)} times as one, extrapolated"
+        f"{name}: published accuracy {there}, {here}, {_times(whole / most)} times as fast as "
+        f"{THEIR_STARTS} starts of theirs{extrapolated} (goal {FASTER})"
     )
 
 
@@ -229,9 +251,10 @@ def notes(log: Log) -> str:
     verdicts = "; ".join(verdict(log, name) for name in SETTINGS)
     return (
         f"{verdicts}. Rows, test rows and settings of lpcf 0.1.1 are those of its examples. Their "
-        f"protocol takes the best of {THEIR_STARTS} starts; here one start runs a share of its "
+        f"protocol takes the best of {THEIR_STARTS} starts, the one of least loss. All were run on "
+        "the piecewise affine problem; on the others one start ran a share of its "
         "iterations, and the time of the whole (≈) is that time over the share, times "
-        f"{THEIR_STARTS}: an extrapolation, never run: a start that stops early would "
+        f"{THEIR_STARTS}: a start that stops early would "
         "undercut it, and compilation by jax, a few seconds of each run, is multiplied with it. "
         "One thread for both. R² of the value function is "
         "published on training rows; rows are costs of 1,000 control problems solved anew (their "
@@ -240,8 +263,9 @@ def notes(log: Log) -> str:
         "(capacity lost). Before the seeds shown, settings were tried with seeds 0 and 100: two "
         "for the value function, one for battery ageing, eight for the piecewise affine problem, "
         "and their test figures were seen. The setting of the piecewise affine problem was then "
-        "found on parameters drawn with other seeds (eighteen tries); on its own it was run twice: "
-        "with scipy's tolerances of the polish (0.00356 in 73 s), then with none, as shown."
+        "found on parameters drawn with other seeds (eighteen tries); on its own it was run three "
+        "times: with scipy's tolerances of the polish (0.00356 in 73 s), with none and at most "
+        "4,000 iterations (0.00143 in 216 s), and with 8,000, as shown."
     )
 
 

@@ -17,7 +17,7 @@ from benchmarks.soc_tasks import CONTEXT, TASKS, Array, Task, optimum, task
 from icnn.models import PICNN, NormTerm, Quadratic, Sum
 
 NAME, KEYS = "decide-soc", ("task", "d", "seed", "method")
-DIMENSIONS, SEEDS = (10, 20, 50), (2026,)
+DIMENSIONS, SEEDS = (10, 20, 50), (2026, 2027, 2028)
 BUDGET = icnn.Budget(
     restarts=1, validation=0.1, steps=2000, batch_size=1024, learning_rate=5e-2, every=250, polish=0
 )
