@@ -201,7 +201,9 @@ CLAIM = (
 def notes(last: str, lost: list[str]) -> str:
     """What the table says, goals missed with their names."""
     return (
-        f'auto is `icnn.fit("auto", X, y)`, one setting for all rows; {last} is neither best nor '
+        'auto is `icnn.fit("auto", X, y)`, one setting for all rows, chosen anew after a '
+        "first table of these runs, on runs 100 and 101 among others; "
+        f"{last} is neither best nor "
         "within one standard error of the best at (goal: nowhere): "
         f"{', '.join(lost) or 'nowhere'}. Every target is a sum of functions of one column, which "
         "a model in that mixture is too. "
