@@ -6,7 +6,6 @@ import torch
 from context_zoo import MODELS
 
 import icnn
-from icnn.learn import repeated
 from icnn.learn.loss import Split, loss
 from icnn.learn.model import seeded
 from icnn.learn.repeated import distinct
@@ -79,4 +78,3 @@ def test_a_fit_reads_them_once_and_comes_out_the_same(monkeypatch):
     monkeypatch.setattr("icnn.learn.loss.distinct", lambda _: None)
     apart = fitted()
     np.testing.assert_allclose(together.predict(X, c), apart.predict(X, c), rtol=1e-6, atol=1e-8)
-    assert repeated.SHARED > 1
