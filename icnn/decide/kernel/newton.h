@@ -142,7 +142,7 @@ static void begin(Room *room, double *u, double *y, int64_t R) {
     int64_t n = room->model.n, warm = room->model.count > room->model.rows;
     room->quad.count = room->model.known = 0;
     room->work.coarse = 0;
-    for (int64_t i = 0; i <= n; i++) room->master.active[i] = -1; /* of an earlier search */
+    room->master.size = 0; /* of an earlier search */
     for (int64_t i = 0; i < R; i++) u[i] = 0;
     for (int64_t i = 0; i < room->model.rows; i++) y[i] = 0;
     for (int64_t j = 0; j < n; j++) room->x[j] = warm ? room->best[j] : 0;

@@ -16,9 +16,8 @@ INLINE int64_t highest(const Model *model, const Master *master, const double *x
                        double *over) {
     int64_t n = model->n, found = NONE;
     *over = 0;
-    for (int64_t i = 0; i <= n; i++) {
+    for (int64_t i = 0; i < master->size; i++) {
         int64_t p = master->active[i];
-        if (p < 0) continue;
         const double *g = model->G + p * n;
         double above = -model->D[p] - level;
         for (int64_t j = 0; j < n; j++) above += g[j] * x[j];

@@ -49,9 +49,10 @@ static int model_room(Room *room, const Net *net) {
 #define ARRAYS(ARRAY) \
     ARRAY(model.G, capacity *n) ARRAY(model.T, line *n) ARRAY(model.D, line) \
     ARRAY(model.over, line) ARRAY(model.ahead, line) ARRAY(model.column, n) \
-    ARRAY(U, capacity *R) ARRAY(master.inverse, m *wide) ARRAY(master.square, m *wide) \
-    ARRAY(master.x, wide) ARRAY(master.y, wide) ARRAY(master.w, wide) ARRAY(master.side, wide) \
-    ARRAY(master.share, n) ARRAY(master.moved, n) ARRAY(x, n) ARRAY(best, n) \
+    ARRAY(U, capacity *R) ARRAY(master.inverse, (m + 1) * wide) ARRAY(master.square, m *wide) \
+    ARRAY(master.x, wide) ARRAY(master.end, ends) ARRAY(master.y, ends + wide) \
+    ARRAY(master.w, ends + wide) ARRAY(master.ratio, ends + wide) ARRAY(master.t, m + 1) \
+    ARRAY(master.share, m + 1) ARRAY(master.lines, m + 1) ARRAY(x, n) ARRAY(best, n) \
     ARRAY(g, n) ARRAY(price, n) ARRAY(A, rows *n)
 #define SIZE(field, size) +(size)
 #define PLACED(field, size) room->field = (void *)d, d += (size);
@@ -59,8 +60,8 @@ static int model_room(Room *room, const Net *net) {
 /* Memory for so many constraints in all, the first of them the rows A of the set. */
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     int64_t n = net->n, m = n + 1, R = net->rows[net->layers];
-    int64_t wide = (m + 3) / 4 * 4, line = (capacity + 3) / 4 * 4;
-    int64_t doubles = ARRAYS(SIZE) + work_size(net), ints = m + n + capacity;
+    int64_t wide = (m + 3) / 4 * 4, ends = (n + 3) / 4 * 4, line = (capacity + 15) / 16 * 16;
+    int64_t doubles = ARRAYS(SIZE) + work_size(net), ints = 2 * m + 1 + n + capacity;
     Room *room = calloc(1, sizeof *room);
     char *memory = calloc((size_t)(doubles + ints), 8);
     if (!room || !memory) return free(room), free(memory), NULL;
@@ -69,12 +70,14 @@ static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t cap
     work_in(&room->work, net, d);
     int64_t *i = (int64_t *)(memory + 8 * doubles);
     room->master.active = i, i += m;
-    room->master.held = i, i += n;
+    room->master.freed = i, i += m + 1;
+    room->master.place = i, i += n;
     room->used = i, i += capacity;
     room->model.n = n;
     room->model.line = line;
     for (int64_t j = 0; j < n; j++) room->model.column[j] = room->model.T + j * line;
     room->master.wide = wide;
+    room->master.ends = ends;
     room->model.rows = room->model.count = rows;
     room->model.capacity = capacity;
     if (rows) memcpy(room->A, A, (size_t)(rows * n) * 8);
@@ -100,12 +103,12 @@ static int later(const void *a, const void *b) {
 /* Keep about this many cuts: those of the basis, then the latest active. */
 static void thin_out(Room *room, int64_t keep, int64_t R) {
     Model *model = &room->model;
-    int64_t rows = model->rows, count = model->count, m = model->n + 1, kept = rows;
+    int64_t rows = model->rows, count = model->count, kept = rows;
     keep = keep > 1 ? keep : 1;
     if (count - rows <= keep) return;
     int64_t *target = malloc((size_t)count * 16), *age = target ? target + count : NULL;
     if (!target) return;
-    for (int64_t i = 0; i < m; i++) /* the basis was marked as used just now */
+    for (int64_t i = 0; i < room->master.size; i++) /* the basis was marked as used just now */
         if (room->master.active[i] >= rows) room->used[room->master.active[i]] = room->clock + 1;
     memcpy(age, room->used + rows, (size_t)(count - rows) * 8);
     qsort(age, (size_t)(count - rows), 8, later);
@@ -119,8 +122,8 @@ static void thin_out(Room *room, int64_t keep, int64_t R) {
     }
     model->count = kept;
     model->known = 0;
-    for (int64_t i = 0; i < m; i++)
-        if (room->master.active[i] >= 0) room->master.active[i] = target[room->master.active[i]];
+    for (int64_t i = 0; i < room->master.size; i++)
+        room->master.active[i] = target[room->master.active[i]];
     free(target);
 }
 

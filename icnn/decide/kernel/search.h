@@ -63,18 +63,18 @@ INLINE int feasible(const Model *model, const double *x) {
 static void proof(const Room *room, double *u, double *y, int64_t R) {
     const Model *model = &room->model;
     const Master *master = &room->master;
-    int64_t m = model->n + 1;
+    const double *shares = master->y + master->ends;
     double total = 0;
     for (int64_t k = 0; k < R; k++) u[k] = 0;
     for (int64_t i = 0; i < model->rows; i++) y[i] = 0;
-    for (int64_t i = 0; i < m; i++)
-        if (master->active[i] >= model->rows) total += master->y[i];
-    for (int64_t i = 0; i < m && total > 0; i++) {
+    for (int64_t i = 0; i < master->size; i++)
+        if (master->active[i] >= model->rows) total += shares[i];
+    for (int64_t i = 0; i < master->size && total > 0; i++) {
         int64_t p = master->active[i];
-        double share = master->y[i] / total;
+        double share = shares[i] / total;
         if (p >= model->rows && share > 0)
             for (int64_t k = 0; k < R; k++) u[k] += share * room->U[p * R + k];
-        else if (p >= 0 && p < model->rows)
+        else if (p < model->rows)
             y[p] += share;
     }
 }
@@ -116,7 +116,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
         if (model->count == model->capacity) break;
         int fresh = model->count == model->rows;
-        double expected = predicted(model, room->x);
+        double expected = exact ? result.bound : predicted(model, room->x);
         double value = evaluate(net, place, &room->work, room->x);
         backward(net, place, &room->work, room->g);
         result.calls++;
@@ -133,8 +133,8 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
             return result;
         }
         result.bound = most(result.bound, master->x[n]);
-        for (int64_t i = 0; i <= n; i++)
-            if (master->active[i] >= 0) room->used[master->active[i]] = room->clock;
+        for (int64_t i = 0; i < master->size; i++)
+            room->used[master->active[i]] = room->clock;
         double gap = result.value - result.bound;
         if (gap <= (room->work.coarse ? COARSE : options->tolerance)) {
             if (!room->work.coarse || !tight) {

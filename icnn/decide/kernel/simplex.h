@@ -1,188 +1,193 @@
 /* The master: minimise v over cuts G x - v <= D, rows G x <= D and the box [-1, 1]; dual simplex.
 
-   A basis is n + 1 active constraints: k >= 0 a cut or row, -1 - j the upper end of column j, and
-   -1 - n - j its lower end. A new cut leaves it dual feasible, so that few pivots follow each. */
+   A basis is some columns that are held at an end of the box, the others being free, and as many
+   cuts and rows that are active as there are free columns and v. Only of these is there an inverse:
+   few columns are free where the box is small or the optimum near a corner. A new cut leaves the
+   basis dual feasible, so that few pivots follow each. */
 #ifndef ICNN_SIMPLEX_H
 #define ICNN_SIMPLEX_H
 
-#include "oracle.h"
+#include "model.h"
 
-#define NONE INT64_MIN
-#define ROUNDED 1e-10 /* miss of a row of size 1 that may be the rounding of its own numbers */
 #define REFRESH 60 /* pivots after which the inverse is computed anew */
 #define RESCAN 8 /* pivots after which all constraints are, too */
 enum { STUCK = -1, EMPTY = -2 };
 
-/* Rows first, then cuts. */
 typedef struct {
-    int64_t n, rows, count, capacity;
-    int64_t line; /* capacity and zeros up to a multiple of 4 */
-    double *G;    /* (capacity, n) */
-    double *T;    /* (n, line), the same numbers: all constraints at a point at once */
-    double *D;    /* (capacity) */
-    const void **column; /* (n) those of T */
-    double *over; /* (line) G x - D at the point last scanned */
-    double *ahead; /* (line) the same at a point that is about to be asked */
-    int64_t known; /* how many of `over` belong to the master's vertex */
-    int64_t since; /* pivots since they were computed anew */
-} Model;
-
-INLINE double most(double a, double b) { return a > b ? a : b; }
-INLINE double least(double a, double b) { return a < b ? a : b; }
-
-/* Constraint p is in G: put it into T as well. */
-INLINE void spread_out(Model *model, int64_t p) {
-    for (int64_t j = 0; j < model->n; j++)
-        model->T[j * model->line + p] = model->G[p * model->n + j];
-}
-
-/* over = G x - D of rows and cuts. */
-INLINE void scan(const Model *model, const double *x, double *over) {
-    Work columns = {.factor = (double *)x, .column = model->column};
-    int64_t count = (model->count + 3) / 4 * 4; /* the rest of the last four is never read */
-    for (int64_t i = 0; i < count; i++) over[i] = -model->D[i];
-    add_columns(&columns, model->n, model->n, count, over);
-}
-
-typedef struct {
+    int64_t size;    /* active cuts and rows, and as many free columns with v */
     double *x;       /* (n + 1), v last */
-    double *y;       /* (n + 1) multipliers of the basis, >= 0 */
-    int64_t *active; /* (n + 1) */
-    int64_t *held;   /* (n) which of them holds a column at its end; -1: it is free */
-    double *inverse; /* (n + 1, wide) of the matrix whose rows are the active normals; the row of a
-                        held column has one entry, +-1 */
-    double *share;   /* (n) by how much a unit of miss moved each column of `moved` */
-    const void **moved; /* (n) their lines of T */
-    int64_t moving;
-    double *w, *side;
+    int64_t *active; /* (n + 1) cuts and rows: `size` of them */
+    int64_t *freed;  /* (n + 1) v, which is n, then the free columns: `size` in all */
+    int64_t *place;  /* (n) where a free column is among them; 0 if it is held */
+    double *end;     /* (ends) at which a column is held, 1 or -1; 0 if it is free */
+    double *y;       /* (ends + wide) multipliers >= 0: of held columns, from `ends` on of `active` */
+    double *w;       /* (ends + wide) the normal that enters in terms of the same normals */
+    double *ratio;   /* (ends + wide) */
+    double *inverse; /* (n + 2, wide) of the matrix of the active normals in the free columns: a line
+                        for each of these; zeros from `size` on */
+    double *t;       /* (n + 2) by how much a unit of miss moves each of them, v first */
+    double *share;   /* (n + 2) by how much it moved by a pivot */
+    const void **lines; /* (n + 2) of the active constraints in G, or of the free columns in T */
     double *square;  /* (n + 1, wide) */
+    int64_t ends;    /* n and zeros up to a multiple of 4 */
     int64_t wide;    /* n + 1 and zeros up to a multiple of 4 */
+    int64_t moving;  /* how many columns the last pivot moved */
     int64_t age;     /* pivots since the inverse was computed */
 } Master;
 
 /* The vertex of the last cut alone: each column at the end where that cut is least. */
 INLINE void start(Model *model, Master *master) {
     model->known = 0;
-    int64_t n = model->n, m = n + 1, wide = master->wide, p = model->count - 1;
+    int64_t n = model->n, p = model->count - 1;
     const double *g = model->G + p * n;
     double value = -model->D[p];
-    for (int64_t i = 0; i < m * wide; i++) master->inverse[i] = 0;
     for (int64_t j = 0; j < n; j++) {
         double sign = g[j] > 0 ? -1 : 1;
-        master->active[j] = sign > 0 ? -1 - j : -1 - n - j;
-        master->held[j] = j;
-        master->x[j] = sign;
+        master->end[j] = master->x[j] = sign;
         master->y[j] = fabs(g[j]);
-        master->inverse[j * wide + j] = sign;
-        master->inverse[n * wide + j] = sign * g[j];
+        master->place[j] = 0;
         value += g[j] * sign;
     }
-    master->inverse[n * wide + n] = -1;
-    master->active[n] = p;
-    master->y[n] = 1;
+    for (int64_t i = 0; i < master->wide; i++) master->inverse[i] = 0;
+    master->inverse[0] = -1;
+    master->size = 1;
+    master->active[0] = p;
+    master->freed[0] = n;
+    master->y[master->ends] = 1;
     master->x[n] = value;
     master->age = 0;
 }
 
-/* The constraint that (x, v) misses most by the last scan, and by how much; NONE within the
-   tolerance. */
-INLINE int64_t worst(const Model *model, const double *x, double v, double tolerance,
-                     double *miss) {
-    int64_t n = model->n, rows = model->rows, p = NONE;
-    const double *over = model->over;
-    double cut = -INFINITY, end = -INFINITY, best = tolerance;
-    for (int64_t i = rows; i < model->count; i++) cut = most(cut, over[i]);
-    for (int64_t j = 0; j < n; j++) end = most(end, fabs(x[j]));
-    for (int64_t i = 0; i < rows; i++)
-        if (over[i] > best && over[i] > ROUNDED) best = over[i], p = i;
-    if (cut - v > best) {
-        best = cut - v;
-        for (p = rows; over[p] != cut;) p++;
-    }
-    if (end - 1 > best) {
-        int64_t j = 0;
-        best = end - 1;
-        while (fabs(x[j]) != end) j++;
-        p = x[j] > 0 ? -1 - j : -1 - n - j;
-    }
-    *miss = best;
+/* The constraint that the master's vertex misses most by the last scan; only free columns can be
+   beyond their ends. */
+INLINE int64_t worst(const Model *model, const Master *master, double tolerance, double *miss) {
+    *miss = tolerance;
+    int64_t n = model->n, p = worst_line(model, master->x[n], miss);
+    for (int64_t i = 1; i < master->size; i++)
+        p = or_end(master->x, n, master->freed[i], p, miss);
     return p;
 }
 
-INLINE int64_t most_violated(Model *model, const double *x, double v, double tolerance,
-                             double *miss) {
-    model->known = 0;
-    scan(model, x, model->over);
-    return worst(model, x, v, tolerance, miss);
-}
-
-/* The column whose end is constraint p < 0. */
-INLINE int64_t column_of(int64_t p, int64_t n) { return p >= -n ? -1 - p : -1 - n - p; }
-
-/* w: the normal of constraint p in terms of the active normals. */
+/* w: the normal of constraint p in terms of those that are active or hold a column. */
 INLINE void coordinates(const Model *model, Master *master, int64_t p) {
-    int64_t n = model->n, wide = master->wide;
-    double *restrict w = master->w;
-    const double *line = master->inverse + n * wide, *g = model->G + p * n;
-    double v = p >= model->rows ? -1 : 0;
+    int64_t n = model->n, wide = master->wide, size = master->size, width = (size + 3) / 4 * 4;
+    double *restrict w = master->w + master->ends, *restrict held = master->w;
+    const double *g = model->G + p * n;
     if (p < 0) {
-        v = p >= -n ? 1 : -1;
-        line = master->inverse + column_of(p, n) * wide;
-    }
-    for (int64_t i = 0; i < wide; i++) w[i] = v * line[i];
-    if (p < 0) return;
-    const double *waiting = NULL;
-    double factor = 0;
-    for (int64_t j = 0; j < n; j++) {
-        const double *restrict Q = master->inverse + j * wide;
-        if (master->held[j] >= 0) {
-            w[master->held[j]] += g[j] * Q[master->held[j]];
-        } else if (waiting) {
-            const double *restrict P = waiting;
-            for (int64_t i = 0; i < wide; i++) w[i] += factor * P[i] + g[j] * Q[i];
-            waiting = NULL;
-        } else {
-            waiting = Q, factor = g[j];
+        const double *restrict line = master->inverse + master->place[column_of(p, n)] * wide;
+        double sign = p >= -n ? 1 : -1;
+        for (int64_t i = 0; i < width; i++) w[i] = sign * line[i];
+        for (int64_t j = 0; j < n; j++) held[j] = 0;
+    } else {
+        for (int64_t k = 1; k < size; k++) master->share[k] = g[master->freed[k]];
+        master->share[0] = p >= model->rows ? -1 : 0;
+        for (int64_t i = 0; i < width; i++) w[i] = 0;
+        for (int64_t k = 0; k < size; k++) {
+            const double *restrict line = master->inverse + k * wide;
+            double a = master->share[k];
+            for (int64_t i = 0; i < width; i++) w[i] += a * line[i];
         }
+        for (int64_t j = 0; j < n; j++) held[j] = g[j];
     }
-    if (waiting)
-        for (int64_t i = 0; i < wide; i++) w[i] += factor * waiting[i];
+    for (int64_t i = 0; i < size; i++) {
+        const double *restrict normal = model->G + master->active[i] * n;
+        for (int64_t j = 0; j < n; j++) held[j] -= w[i] * normal[j];
+    }
+    for (int64_t j = 0; j < n; j++) held[j] *= master->end[j];
 }
 
-/* The active constraint whose multiplier reaches zero first; -1 if none does. */
-INLINE int64_t leaving(const Master *master, int64_t m) {
+/* Where in y and w the multiplier is that reaches zero first, or -1. */
+INLINE int64_t leaving(const Master *master) {
     const double *w = master->w, *y = master->y;
-    double *ratio = master->side, first = INFINITY, largest = 0;
-    int64_t r = -1;
-    for (int64_t i = 0; i < m; i++) ratio[i] = w[i] > 1e-11 ? y[i] / w[i] : INFINITY;
-    for (int64_t i = 0; i < m; i++) first = least(first, ratio[i]);
-    if (first == INFINITY) return -1;
-    for (int64_t i = 0; i < m; i++) /* of those that tie, the one with the largest pivot */
-        if (ratio[i] <= first + 1e-14 && w[i] > largest) largest = w[i], r = i;
+    double *ratio = master->ratio;
+    int64_t r = -1, all = master->ends + (master->size + 3) / 4 * 4;
+    for (int64_t i = 0; i < all; i++) ratio[i] = w[i] > 1e-11 ? -y[i] / w[i] : -INFINITY;
+    double first = largest(ratio, all), pivot = 0;
+    if (first == -INFINITY) return -1;
+    for (int64_t i = 0; i < all; i++) /* of those that tie, the one with the largest pivot */
+        if (ratio[i] >= first - 1e-14 && w[i] > pivot) pivot = w[i], r = i;
     return r;
 }
 
-/* Constraint p takes the place of the r-th active one; what is held does not move. */
-INLINE void pivot(const Model *model, Master *master, int64_t r, int64_t p, double miss) {
-    int64_t n = model->n, wide = master->wide, out = master->active[r];
-    const double *restrict w = master->w;
-    double *restrict y = master->y, step = most(y[r] / w[r], 0), share = 1 / w[r];
-    master->moving = 0;
-    for (int64_t j = 0; j <= n; j++) {
-        double *restrict line = master->inverse + j * wide, t = line[r] * share;
-        if (t == 0) continue;
-        for (int64_t i = 0; i < wide; i++) line[i] -= w[i] * t;
-        line[r] = t;
-        master->x[j] -= miss * t;
-        if (j == n) break;
-        master->share[master->moving] = -miss * t;
-        master->moved[master->moving++] = model->column[j];
+/* t: how the free columns and v move when the r-th multiplier leaves. A column that was held joins
+   them. */
+INLINE void directions(const Model *model, Master *master, int64_t r) {
+    int64_t n = model->n, wide = master->wide, size = master->size, c = r - master->ends;
+    double share = 1 / master->w[r], *restrict t = master->t;
+    if (c >= 0) {
+        for (int64_t i = 0; i < size; i++) t[i] = master->inverse[i * wide + c] * share;
+        return;
     }
-    for (int64_t i = 0; i <= n; i++) y[i] = most(y[i] - step * w[i], 0);
-    y[r] = step;
-    if (out < 0) master->held[column_of(out, n)] = -1;
-    if (p < 0) master->held[column_of(p, n)] = r;
-    master->active[r] = p;
+    share *= master->end[r];
+    for (int64_t k = 0; k < size; k++) master->share[k] = -share * model->G[master->active[k] * n + r];
+    for (int64_t i = 0; i < size; i++) {
+        const double *line = master->inverse + i * wide;
+        double total = 0;
+        for (int64_t k = 0; k < size; k++) total += master->share[k] * line[k];
+        t[i] = total;
+    }
+    double *line = master->inverse + size * wide;
+    for (int64_t i = 0; i < wide; i++) line[i] = 0;
+    t[size] = share;
+    master->freed[size] = r;
+    master->place[r] = size;
+    master->end[r] = 0;
+}
+
+/* The c-th active constraint is none any more. */
+INLINE void drop_active(Master *master, int64_t c, int64_t lines) {
+    int64_t last = master->size - 1, wide = master->wide;
+    double *y = master->y + master->ends;
+    for (int64_t i = 0; i < lines; i++) {
+        double *line = master->inverse + i * wide;
+        line[c] = line[last];
+        line[last] = 0;
+    }
+    master->active[c] = master->active[last];
+    y[c] = y[last];
+    y[last] = 0;
+}
+
+/* Free column j is held from now on. */
+INLINE void hold(Master *master, int64_t j, double end, double multiplier, int64_t lines) {
+    int64_t f = master->place[j], last = lines - 1, wide = master->wide;
+    memcpy(master->inverse + f * wide, master->inverse + last * wide, (size_t)wide * 8);
+    master->freed[f] = master->freed[last];
+    master->place[master->freed[f]] = f;
+    master->place[j] = 0;
+    master->x[j] = master->end[j] = end;
+    master->y[j] = multiplier;
+}
+
+/* Constraint p takes the place of the r-th multiplier's. */
+INLINE void pivot(const Model *model, Master *master, int64_t r, int64_t p, double miss) {
+    int64_t n = model->n, wide = master->wide, size = master->size, c = r - master->ends;
+    int64_t lines = size + (c < 0), width = (size + 3) / 4 * 4, all = master->ends + width;
+    double step = most(master->y[r] / master->w[r], 0);
+    directions(model, master, r);
+    const double *restrict w = master->w + master->ends, *all_w = master->w;
+    double *restrict y = master->y;
+    for (int64_t i = 0; i < lines; i++) {
+        double *restrict line = master->inverse + i * wide, t = master->t[i];
+        for (int64_t k = 0; k < width; k++) line[k] -= t * w[k];
+        master->share[i] = -miss * t;
+        master->x[master->freed[i]] += master->share[i];
+    }
+    for (int64_t i = 0; i < all; i++) y[i] = most(y[i] - step * all_w[i], 0);
+    y[r] = 0;
+    master->moving = lines - 1;
+    for (int64_t i = 1; i < lines; i++) master->lines[i] = model->column[master->freed[i]];
+    if (p >= 0) {
+        int64_t at = c < 0 ? size : c;
+        for (int64_t i = 0; i < lines; i++) master->inverse[i * wide + at] = master->t[i];
+        master->active[at] = p;
+        y[master->ends + at] = step;
+        master->size += c < 0;
+    } else {
+        if (c >= 0) drop_active(master, c, lines);
+        hold(master, column_of(p, n), p >= -n ? 1 : -1, step, lines);
+        master->size -= c >= 0;
+    }
     master->age++;
 }
 
@@ -212,38 +217,33 @@ static int inverted(double *B, double *X, int64_t m, int64_t wide) {
     return 1;
 }
 
-/* Inverse, vertex and multipliers anew from the active set; 0 if it is singular. */
+/* Inverse, vertex and multipliers anew from the basis; 0 if it is singular. */
 static int refresh(Model *model, Master *master) {
-    int64_t n = model->n, m = n + 1, wide = master->wide;
+    int64_t n = model->n, wide = master->wide, size = master->size;
+    double *B = master->square, *y = master->y + master->ends;
     model->known = 0;
-    double *B = master->square;
-    for (int64_t i = 0; i < m * wide; i++) B[i] = 0;
-    for (int64_t j = 0; j < n; j++) master->held[j] = -1;
-    for (int64_t i = 0; i < m; i++) {
+    for (int64_t i = 0; i < size * wide; i++) B[i] = 0;
+    for (int64_t i = 0; i < size; i++) {
         int64_t p = master->active[i];
-        double *line = B + i * wide;
-        master->side[i] = p >= 0 ? model->D[p] : 1;
-        if (p >= 0) {
-            for (int64_t j = 0; j < n; j++) line[j] = model->G[p * n + j];
-            line[n] = p >= model->rows ? -1 : 0;
-        } else {
-            line[column_of(p, n)] = p >= -n ? 1 : -1;
-            master->held[column_of(p, n)] = i;
-        }
+        const double *g = model->G + p * n;
+        B[i * wide] = p >= model->rows ? -1 : 0;
+        for (int64_t k = 1; k < size; k++) B[i * wide + k] = g[master->freed[k]];
+        master->t[i] = model->D[p];
+        for (int64_t j = 0; j < n; j++) master->t[i] -= g[j] * master->end[j];
     }
-    if (!inverted(B, master->inverse, m, wide)) return 0;
-    for (int64_t j = 0; j < n; j++) { /* exactly, whatever the rounding */
-        double *line = master->inverse + j * wide;
-        int64_t i = master->held[j];
-        if (i < 0) continue;
-        memset(line, 0, (size_t)wide * 8);
-        line[i] = master->active[i] >= -n ? 1 : -1;
-    }
-    for (int64_t j = 0; j < m; j++) {
+    if (!inverted(B, master->inverse, size, wide)) return 0;
+    for (int64_t k = 0; k < size; k++) {
+        const double *line = master->inverse + k * wide;
         double total = 0;
-        for (int64_t i = 0; i < m; i++) total += master->inverse[j * wide + i] * master->side[i];
-        master->x[j] = total;
-        master->y[j] = most(-master->inverse[n * wide + j], 0);
+        for (int64_t i = 0; i < size; i++) total += line[i] * master->t[i];
+        master->x[master->freed[k]] = total;
+        y[k] = most(-master->inverse[k], 0);
+    }
+    for (int64_t j = 0; j < n; j++) {
+        double total = 0;
+        for (int64_t i = 0; i < size; i++)
+            total += master->inverse[i] * model->G[master->active[i] * n + j];
+        master->y[j] = most(master->end[j] * total, 0);
     }
     master->age = 0;
     return 1;
@@ -267,23 +267,23 @@ INLINE void look(Model *model, const Master *master) {
 
 /* The same after a pivot, by the columns that it moved. */
 INLINE void follow(Model *model, const Master *master) {
-    Work columns = {.factor = master->share, .column = master->moved};
-    int64_t count = (model->count + 3) / 4 * 4;
+    Work columns = {.factor = master->share + 1, .column = master->lines + 1};
+    int64_t count = (model->count + 15) / 16 * 16;
     add_columns(&columns, master->moving, master->moving, count, model->over);
     model->since++;
 }
 
 /* Pivot until nothing is violated: the number of pivots, STUCK, or EMPTY. */
 INLINE int64_t resolve(Model *model, Master *master, double tolerance) {
-    int64_t n = model->n, m = n + 1, limit = 100 * m + 1000;
+    int64_t m = model->n + 1, limit = 100 * m + 1000;
     for (int64_t pivots = 0; pivots < limit; pivots++) {
         double miss;
         if (master->age >= REFRESH + m && !refresh(model, master)) return STUCK;
         look(model, master);
-        int64_t p = worst(model, master->x, master->x[n], tolerance, &miss);
+        int64_t p = worst(model, master, tolerance, &miss);
         if (p == NONE) return pivots;
         coordinates(model, master, p);
-        int64_t r = leaving(master, m);
+        int64_t r = leaving(master);
         if (r >= 0) {
             pivot(model, master, r, p, miss);
             follow(model, master);
