@@ -4,14 +4,15 @@ from icnn.decide.program import Program
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.clarabel import Clarabel
 from icnn.decide.solvers.highs import HiGHS
+from icnn.decide.solvers.penalty import Penalty
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.errors import NotSupported
 
 # the fastest first by `benchmarks/results/solve-crossover.md`; at 2 columns, 32 x 2 they are equal
-PREFERENCE: tuple[AbstractSolver, ...] = (Bundle(), HiGHS(), Clarabel())
+PREFERENCE: tuple[AbstractSolver, ...] = (Bundle(), Penalty(), HiGHS(), Clarabel())
 # and where x is wide: a cut a column is more than the simplex method needs for few units; the
 # crossing lies between 200 and 784 columns (`solve-grid.md` and NOTES)
-WIDE, WIDE_PREFERENCE = 300, (HiGHS(), Bundle(), Clarabel())
+WIDE, WIDE_PREFERENCE = 300, (HiGHS(), Bundle(), Clarabel(), Penalty())
 
 
 def pick(program: Program) -> list[AbstractSolver]:
