@@ -75,7 +75,7 @@ class Penalty(AbstractSolver):
     def _asked(self, program: Program, price: Array, deadline: float) -> Answer:
         """The least point of f and the terms at this price ρ (limits,), with multipliers."""
         priced = _priced(program, price)
-        share = 1 + price @ [part.spread for part in program.parts[1:]] / program.spread
+        share = 1 + float(price @ [part.spread for part in program.parts[1:]]) / program.spread
         bundle = Bundle(max(self.tolerance / share, FINEST))
         answer = bundle.solve(priced, seconds=deadline - time.perf_counter())
         if answer.proof is None:
