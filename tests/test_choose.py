@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.optimize
 import torch
 from laws import assert_convex
 from zoo import MODELS, QUICK, table
@@ -85,6 +86,20 @@ def test_a_polish_ends_at_the_slope_that_is_asked_for():
     (rough, first), (usual, some), (fine, many) = losses
     assert first <= 1 < some < many
     assert rough > usual > 1e-13 > fine  # the rows were rounded to float32
+
+
+def test_only_the_budget_counts_the_steps_of_a_polish(monkeypatch):
+    """scipy would end it after 15,000 evaluations as well."""
+    asked, minimize = [], scipy.optimize.minimize
+
+    def seen(*arguments, **options):
+        asked.append(options["options"])
+        return minimize(*arguments, **options)
+
+    monkeypatch.setattr(scipy.optimize, "minimize", seen)
+    fit(Quadratic(3), SQUARE_X, SQUARE_Y, Budget(restarts=1, steps=40, polish=20_000))
+    assert asked[0]["maxiter"] == 20_000
+    assert asked[0]["maxfun"] > 20 * asked[0]["maxiter"]  # as many as a step may take
 
 
 def test_a_mixture_is_a_weighted_mean_of_convex_models():

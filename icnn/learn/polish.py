@@ -15,6 +15,7 @@ from icnn.learn.train import Budget, floors_of
 
 Array = NDArray[np.float64]
 PROGRESS = 2.220446049250313e-4  # scipy's own ratio of its two tolerances
+UNLIMITED = 2**31 - 1  # evaluations: scipy would end at 15,000, whatever the budget says
 
 
 def polish(
@@ -49,6 +50,7 @@ def polish(
         callback=watch,
         options={
             "maxiter": budget.polish,
+            "maxfun": UNLIMITED,
             "maxcor": 20,
             "gtol": budget.polish_tolerance,
             "ftol": PROGRESS * budget.polish_tolerance,
