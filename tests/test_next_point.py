@@ -55,8 +55,8 @@ def test_they_save_calls_where_kinks_surround_the_optimum():
     V = [np.vstack([A, -A]), np.zeros((1, 20))]
     f = icnn.relu_network(V, [b, np.zeros(1)], [np.ones((1, 200))])
     plain = searched(f, 0).calls.sum()
-    assert searched(f, 7).calls.sum() < 0.88 * plain  # 0.91 by the shorter way there alone
-    assert searched(f, 2).calls.sum() < 0.95 * plain
+    assert searched(f, 7).calls.sum() < 0.8 * plain
+    assert searched(f, 4).calls.sum() < 0.9 * plain
 
 
 def test_where_rows_are_they_are_left_out():

@@ -6,10 +6,13 @@
 
 #include "room.h"
 
-#define STEP 0.4   /* from the incumbent towards the master's vertex */
-#define SHORT 0.3  /* the same where steps across cuts follow */
-#define LEVEL 0.25 /* of the gap, above the bound */
-#define BEYOND 1.8 /* of the way to where a cut has the level; 2 would be its mirror image */
+#define STEP 0.4   /* from the incumbent towards the master's vertex, at first */
+#define SHORT 0.1  /* the same where steps across cuts follow */
+#define LONG 0.8   /* the same near the end, where the vertex is nearly right */
+#define RISE 0.045 /* of it for each halving of the gap, */
+#define FIRST 0.12 /* but for the first few of these */
+#define LEVEL 0.2  /* of the gap, above the bound */
+#define BEYOND 1.7 /* of the way to where a cut has the level; 2 would be its mirror image */
 
 /* The cut of the basis that is highest above the level at x, and by how much; NONE above it. */
 INLINE int64_t highest(const Model *model, const Master *master, const double *x, double level,
@@ -41,16 +44,24 @@ INLINE void go_across(const Model *model, const Master *master, double level, in
     }
 }
 
+/* How far to go from the incumbent, by the binary exponent of the gap. */
+INLINE double step_at(double gap, double first) {
+    int exponent;
+    frexp(gap, &exponent);
+    return least(most(first, -RISE * exponent - FIRST), LONG);
+}
+
 /* The master's vertex, or a point that is likely to be better than the incumbent. A step across a
    cut may leave the rows. */
 INLINE void next_point(Room *room, double value, int vertex, int64_t across) {
     const double *v = room->master.x;
-    double *x = room->x, step = across ? SHORT : STEP;
+    double *x = room->x, gap = value - v[room->model.n];
     int64_t n = room->model.n;
     for (int64_t j = 0; j < n; j++) x[j] = least(most(v[j], -1), 1);
     if (vertex || !(value < INFINITY)) return;
+    double step = step_at(gap, across ? SHORT : STEP);
     for (int64_t j = 0; j < n; j++) x[j] = room->best[j] + step * (x[j] - room->best[j]);
-    if (across) go_across(&room->model, &room->master, v[n] + LEVEL * (value - v[n]), across, x);
+    if (across) go_across(&room->model, &room->master, v[n] + LEVEL * gap, across, x);
 }
 
 #endif

@@ -116,7 +116,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
         if (model->count == model->capacity) break;
         int fresh = model->count == model->rows;
-        double expected = exact ? result.bound : predicted(model, room->x);
+        double expected = model->rows && !exact ? predicted(model, room->x) : -INFINITY;
         double value = evaluate(net, place, &room->work, room->x);
         backward(net, place, &room->work, room->g);
         result.calls++;
@@ -149,7 +149,8 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
             result.outcome = STALLED;
             return result;
         }
-        exact = pivots == 0 || (!exact && value - expected <= 0.1 * gap);
+        /* Where rows are, a vertex is often right once the model is. */
+        exact = pivots == 0 || value - expected <= 0.1 * gap;
         next_point(room, result.value, (int)exact, across);
     }
     return result;
