@@ -3,6 +3,7 @@
 #ifndef ICNN_MODEL_H
 #define ICNN_MODEL_H
 
+#include "extremes.h"
 #include "oracle.h"
 
 #define NONE INT64_MIN
@@ -22,9 +23,6 @@ typedef struct {
     int64_t since; /* pivots since they were computed anew */
 } Model;
 
-INLINE double most(double a, double b) { return a > b ? a : b; }
-INLINE double least(double a, double b) { return a < b ? a : b; }
-
 /* Constraint p is in G: put it into T as well. */
 INLINE void spread_out(Model *model, int64_t p) {
     for (int64_t j = 0; j < model->n; j++)
@@ -37,18 +35,6 @@ INLINE void scan(const Model *model, const double *x, double *over) {
     int64_t count = (model->count + 15) / 16 * 16; /* the rest of the last sixteen is never read */
     for (int64_t i = 0; i < count; i++) over[i] = -model->D[i];
     add_columns(&columns, model->n, model->n, count, over);
-}
-
-/* The largest of v (count), in four chains. */
-INLINE double largest(const double *v, int64_t count) {
-    double a = -INFINITY, b = a, c = a, d = a;
-    int64_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-        a = most(a, v[i]), b = most(b, v[i + 1]);
-        c = most(c, v[i + 2]), d = most(d, v[i + 3]);
-    }
-    for (; i < count; i++) a = most(a, v[i]);
-    return most(most(a, b), most(c, d));
 }
 
 /* The row or cut that (x, v) misses most by the last scan, and by how much; NONE within `miss`. */

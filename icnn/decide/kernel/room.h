@@ -60,7 +60,7 @@ static int model_room(Room *room, const Net *net) {
 /* Memory for so many constraints in all, the first of them the rows A of the set. */
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
     int64_t n = net->n, m = n + 1, R = net->rows[net->layers];
-    int64_t wide = (m + 3) / 4 * 4, ends = (n + 3) / 4 * 4, line = (capacity + 15) / 16 * 16;
+    int64_t wide = fours(m), ends = fours(n), line = (capacity + 15) / 16 * 16;
     int64_t doubles = ARRAYS(SIZE) + work_size(net), ints = 2 * m + 1 + n + capacity;
     Room *room = calloc(1, sizeof *room);
     char *memory = calloc((size_t)(doubles + ints), 8);

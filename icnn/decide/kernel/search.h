@@ -8,6 +8,7 @@
 #include "next.h"
 
 #define NEW 0.1 /* of the range of f, over half the box: prices that old cuts only burden */
+#define LATE 2 /* calls for each column, after which a search must be one amid many kinks */
 #define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
 /* Of the range of f. Single precision is used where its measured error is at most 3e-7 (ROUGH in
    solvers/bundle.py): value and bound are wrong by so much, so that a gap of COARSE is one of 1e-6;
@@ -151,7 +152,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         }
         /* Where rows are, a vertex is often right once the model is. */
         exact = pivots == 0 || value - expected <= 0.1 * gap;
-        next_point(room, result.value, (int)exact, across);
+        next_point(room, result.value, (int)exact, result.calls > LATE * n ? 2 * across : across);
     }
     return result;
 }

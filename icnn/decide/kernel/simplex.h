@@ -70,7 +70,7 @@ INLINE int64_t worst(const Model *model, const Master *master, double tolerance,
 
 /* w: the normal of constraint p in terms of those that are active or hold a column. */
 INLINE void coordinates(const Model *model, Master *master, int64_t p) {
-    int64_t n = model->n, wide = master->wide, size = master->size, width = (size + 3) / 4 * 4;
+    int64_t n = model->n, wide = master->wide, size = master->size, width = fours(size);
     double *restrict w = master->w + master->ends, *restrict held = master->w;
     const double *g = model->G + p * n;
     if (p < 0) {
@@ -94,19 +94,6 @@ INLINE void coordinates(const Model *model, Master *master, int64_t p) {
         for (int64_t j = 0; j < n; j++) held[j] -= w[i] * normal[j];
     }
     for (int64_t j = 0; j < n; j++) held[j] *= master->end[j];
-}
-
-/* Where in y and w the multiplier is that reaches zero first, or -1. */
-INLINE int64_t leaving(const Master *master) {
-    const double *w = master->w, *y = master->y;
-    double *ratio = master->ratio;
-    int64_t r = -1, all = master->ends + (master->size + 3) / 4 * 4;
-    for (int64_t i = 0; i < all; i++) ratio[i] = w[i] > 1e-11 ? -y[i] / w[i] : -INFINITY;
-    double first = largest(ratio, all), pivot = 0;
-    if (first == -INFINITY) return -1;
-    for (int64_t i = 0; i < all; i++) /* of those that tie, the one with the largest pivot */
-        if (ratio[i] >= first - 1e-14 && w[i] > pivot) pivot = w[i], r = i;
-    return r;
 }
 
 /* t: how the free columns and v move when the r-th multiplier leaves. A column that was held joins
@@ -162,7 +149,7 @@ INLINE void hold(Master *master, int64_t j, double end, double multiplier, int64
 /* Constraint p takes the place of the r-th multiplier's. */
 INLINE void pivot(const Model *model, Master *master, int64_t r, int64_t p, double miss) {
     int64_t n = model->n, wide = master->wide, size = master->size, c = r - master->ends;
-    int64_t lines = size + (c < 0), width = (size + 3) / 4 * 4, all = master->ends + width;
+    int64_t lines = size + (c < 0), width = fours(size), all = master->ends + width;
     double step = most(master->y[r] / master->w[r], 0);
     directions(model, master, r);
     const double *restrict w = master->w + master->ends, *all_w = master->w;
@@ -283,7 +270,8 @@ INLINE int64_t resolve(Model *model, Master *master, double tolerance) {
         int64_t p = worst(model, master, tolerance, &miss);
         if (p == NONE) return pivots;
         coordinates(model, master, p);
-        int64_t r = leaving(master);
+        int64_t all = master->ends + fours(master->size);
+        int64_t r = first_to_zero(master->w, master->y, all, master->ratio);
         if (r >= 0) {
             pivot(model, master, r, p, miss);
             follow(model, master);
