@@ -13,7 +13,8 @@
 typedef struct {
     int64_t n, rows, count, capacity;
     int64_t line; /* capacity and zeros up to a multiple of 16 */
-    double *G;    /* (capacity, n) */
+    int64_t ends; /* n and zeros up to a multiple of 4 */
+    double *G;    /* (capacity, ends) */
     double *T;    /* (n, line), the same numbers: all constraints at a point at once */
     double *D;    /* (capacity) */
     const void **column; /* (n) those of T */
@@ -23,10 +24,12 @@ typedef struct {
     int64_t since; /* pivots since they were computed anew */
 } Model;
 
+INLINE double *normal_of(const Model *model, int64_t p) { return model->G + p * model->ends; }
+
 /* Constraint p is in G: put it into T as well. */
 INLINE void spread_out(Model *model, int64_t p) {
     for (int64_t j = 0; j < model->n; j++)
-        model->T[j * model->line + p] = model->G[p * model->n + j];
+        model->T[j * model->line + p] = normal_of(model, p)[j];
 }
 
 /* over = G x - D of rows and cuts. */

@@ -99,7 +99,7 @@ static double unit_in(const Pricing *p, const Ends *to, Judge *judge) {
 static void carry(Room *room, int64_t j, double shift, double ratio) {
     Model *model = &room->model;
     for (int64_t i = model->rows; i < model->count; i++) {
-        double *g = model->G + i * model->n + j;
+        double *g = normal_of(model, i) + j;
         model->D[i] -= (*g - room->price[j]) * shift;
         *g *= ratio;
     }
@@ -112,7 +112,7 @@ static void recount(Room *room, double share, int64_t R) {
     Model *model = &room->model;
     int64_t n = model->n, first = model->rows, cuts = model->count - first;
     for (int64_t i = first; i < model->count; i++) model->D[i] *= share;
-    for (int64_t i = first * n; i < model->count * n; i++) model->G[i] *= share;
+    for (double *g = normal_of(model, first); g < normal_of(model, model->count); g++) *g *= share;
     for (int64_t i = first * R; i < (first + cuts) * R; i++) room->U[i] *= share;
     for (int64_t i = first; i < model->count; i++) spread_out(model, i);
     for (int64_t j = 0; j < n; j++) room->price[j] *= share;

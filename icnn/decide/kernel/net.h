@@ -79,9 +79,13 @@ static int fast, wide; /* whether the processor has vectors of four doubles, or 
 /* Floats of a column of so many rows in S. */
 INLINE int64_t line_of(int64_t m) { return (m + LINE - 1) / LINE * LINE; }
 
+/* Doubles of whole cache lines: no vector then lies across two. */
+INLINE int64_t lines_of(int64_t doubles) { return (doubles + 7) & ~(int64_t)7; }
+
 static int64_t work_size(const Net *net) {
     int64_t R = net->rows[net->layers], U = net->units[net->layers];
-    return 2 * R + 2 * U + 2 * (net->n + U) + U + net->layers + (R + LINE) / 2 + 1;
+    return 2 * lines_of(R) + 2 * lines_of(U) + 2 * lines_of(net->n + U) + lines_of(U) +
+           lines_of(net->layers) + lines_of((R + LINE) / 2 + 1);
 }
 
 /* The arrays of one evaluation in so many doubles. */
@@ -90,14 +94,14 @@ static void work_in(Work *work, const Net *net, double *d) {
     fast = FAST;
     wide = WIDE;
     work->coarse = 0;
-    work->a = d, d += R;
-    work->slope = d, d += R;
-    work->z = d, d += U;
-    work->weight = d, d += U;
-    work->factor = d, d += net->n + U;
-    work->column = (const void **)d, d += net->n + U;
-    work->count = (int64_t *)d, d += net->layers;
-    work->at = (int32_t *)d, d += U;
+    work->a = d, d += lines_of(R);
+    work->slope = d, d += lines_of(R);
+    work->z = d, d += lines_of(U);
+    work->weight = d, d += lines_of(U);
+    work->factor = d, d += lines_of(net->n + U);
+    work->column = (const void **)d, d += lines_of(net->n + U);
+    work->count = (int64_t *)d, d += lines_of(net->layers);
+    work->at = (int32_t *)d, d += lines_of(U);
     work->narrow = (float *)d;
 }
 

@@ -41,7 +41,7 @@ INLINE double tangent_bound(const Room *room, double s, double *restrict r) {
         int64_t p = quad->active[k];
         double share = quad->y[k + 1] / total;
         if (p < 0) continue;
-        for (int64_t j = 0; j < n; j++) r[j] += share * model->G[p * n + j];
+        for (int64_t j = 0; j < n; j++) r[j] += share * normal_of(model, p)[j];
         bound -= share * model->D[p];
     }
     for (int64_t j = 0; j < n; j++) bound -= fabs(r[j]);
@@ -211,8 +211,10 @@ INLINE Result search_row(const Net *net, const Place *place, const Places *place
     Result result = {INFINITY, -INFINITY, STOPPED, 0};
     double deadline = now() + options->seconds;
     int64_t curved = room->curved.any && plant(net, place, &room->curved);
-    for (int64_t k = 0; k < rows * n; k++) room->model.G[k] = room->A[k] * half[k % n];
-    for (int64_t i = 0; i < rows; i++) spread_out(&room->model, i);
+    for (int64_t k = 0; k < rows; k++) {
+        for (int64_t j = 0; j < n; j++) normal_of(&room->model, k)[j] = room->A[k * n + j] * half[j];
+        spread_out(&room->model, k);
+    }
     if (rows) memcpy(room->model.D, places->D + i * places->D_stride, (size_t)rows * 8);
     double moved = 0;
     for (int64_t j = 0; j < n; j++) moved += fabs(place->c[j] - room->price[j]);

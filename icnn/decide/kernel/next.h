@@ -17,13 +17,13 @@
 /* The cut of the basis that is highest above the level at x, and by how much; NONE above it. */
 INLINE int64_t highest(const Model *model, const Master *master, const double *x, double level,
                        double *over) {
-    int64_t n = model->n, found = NONE;
+    int64_t ends = fours(model->n), found = NONE;
     *over = 0;
     for (int64_t i = 0; i < master->size; i++) {
         int64_t p = master->active[i];
-        const double *g = model->G + p * n;
+        const double *g = normal_of(model, p);
         double above = -model->D[p] - level;
-        for (int64_t j = 0; j < n; j++) above += g[j] * x[j];
+        for (int64_t j = 0; j < ends; j++) above += g[j] * x[j];
         if (above > *over) *over = above, found = p;
     }
     return found;
@@ -32,15 +32,15 @@ INLINE int64_t highest(const Model *model, const Master *master, const double *x
 /* x crosses one cut after another, until those of the basis are at the level or below. */
 INLINE void go_across(const Model *model, const Master *master, double level, int64_t steps,
                       double *restrict x) {
-    int64_t n = model->n;
+    int64_t ends = fours(model->n);
     for (int64_t k = 0; k < steps; k++) {
         double over, size = 0;
         int64_t p = highest(model, master, x, level, &over);
         if (p == NONE) return;
-        const double *restrict g = model->G + p * n;
-        for (int64_t j = 0; j < n; j++) size += g[j] * g[j];
+        const double *restrict g = normal_of(model, p);
+        for (int64_t j = 0; j < ends; j++) size += g[j] * g[j];
         double t = BEYOND * over / most(size, 1e-300);
-        for (int64_t j = 0; j < n; j++) x[j] = least(most(x[j] - t * g[j], -1), 1);
+        for (int64_t j = 0; j < ends; j++) x[j] = least(most(x[j] - t * g[j], -1), 1);
     }
 }
 

@@ -87,7 +87,7 @@ INLINE void move(const Quadratic *quad, int64_t n, const double *v, double step,
 /* The normal of constraint p in the metric; 1 if it is a cut. */
 INLINE int scaled_normal(const Model *model, const Quadratic *quad, int64_t p, double *restrict out) {
     int64_t n = model->n, j = p >= -n ? -1 - p : -1 - n - p;
-    if (p >= 0) lower_times(quad, n, model->G + p * n, out);
+    if (p >= 0) lower_times(quad, n, normal_of(model, p), out);
     else
         for (int64_t i = 0; i < n; i++)
             out[i] = i < j ? 0 : p >= -n ? quad->L[i * n + j] : -quad->L[i * n + j];
@@ -170,7 +170,7 @@ INLINE void join(Quadratic *quad, int64_t n, int64_t p, double y, double rest) {
 /* The only active cut gives way to cut p, at the same x. */
 INLINE int exchange(const Model *model, Quadratic *quad, int64_t k, int64_t p) {
     int64_t n = model->n;
-    const double *g = model->G + p * n;
+    const double *g = normal_of(model, p);
     quad->active[k] = p;
     quad->y[k + 1] = 1;
     quad->t = -model->D[p];
@@ -223,7 +223,7 @@ INLINE void correct(const Model *model, Quadratic *quad) {
         int64_t p = quad->active[k], cut = p >= model->rows;
         double over = p < 0 ? -1 : -model->D[p];
         if (p >= 0)
-            for (int64_t j = 0; j < n; j++) over += model->G[p * n + j] * quad->x[j];
+            for (int64_t j = 0; j < n; j++) over += normal_of(model, p)[j] * quad->x[j];
         else over += p >= -n ? quad->x[-1 - p] : -quad->x[-1 - n - p];
         miss[k + 1] = cut ? over - quad->t : over;
         if (cut) miss[0] -= quad->y[k + 1];

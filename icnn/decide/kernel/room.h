@@ -47,15 +47,15 @@ static int model_room(Room *room, const Net *net) {
 
 /* The arrays of numbers in a room, and how large each is. */
 #define ARRAYS(ARRAY) \
-    ARRAY(model.G, capacity *n) ARRAY(model.T, line *n) ARRAY(model.D, line) \
+    ARRAY(model.G, capacity *ends) ARRAY(model.T, line *n) ARRAY(model.D, line) \
     ARRAY(model.over, line) ARRAY(model.ahead, line) ARRAY(model.column, n) \
     ARRAY(U, capacity *R) ARRAY(master.inverse, (m + 1) * wide) ARRAY(master.square, m *wide) \
     ARRAY(master.x, wide) ARRAY(master.end, ends) ARRAY(master.y, ends + wide) \
     ARRAY(master.w, ends + wide) ARRAY(master.ratio, ends + wide) ARRAY(master.t, m + 1) \
-    ARRAY(master.share, m + 1) ARRAY(master.lines, m + 1) ARRAY(x, n) ARRAY(best, n) \
+    ARRAY(master.share, m + 1) ARRAY(master.lines, m + 1) ARRAY(x, ends) ARRAY(best, n) \
     ARRAY(g, n) ARRAY(price, n) ARRAY(A, rows *n)
-#define SIZE(field, size) +(size)
-#define PLACED(field, size) room->field = (void *)d, d += (size);
+#define SIZE(field, size) +lines_of(size)
+#define PLACED(field, size) room->field = (void *)d, d += lines_of(size);
 
 /* Memory for so many constraints in all, the first of them the rows A of the set. */
 static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t capacity) {
@@ -63,18 +63,20 @@ static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t cap
     int64_t wide = fours(m), ends = fours(n), line = (capacity + 15) / 16 * 16;
     int64_t doubles = ARRAYS(SIZE) + work_size(net), ints = 2 * m + 1 + n + capacity;
     Room *room = calloc(1, sizeof *room);
-    char *memory = calloc((size_t)(doubles + ints), 8);
+    char *memory = calloc((size_t)(doubles + ints + 8), 8);
     if (!room || !memory) return free(room), free(memory), NULL;
-    double *d = room->memory = memory;
+    double *d = room->memory = memory; /* in whole cache lines from here on */
+    d += -(uintptr_t)memory % 64 / 8;
     ARRAYS(PLACED)
     work_in(&room->work, net, d);
-    int64_t *i = (int64_t *)(memory + 8 * doubles);
+    int64_t *i = (int64_t *)(memory + 8 * (doubles + 8));
     room->master.active = i, i += m;
     room->master.freed = i, i += m + 1;
     room->master.place = i, i += n;
     room->used = i, i += capacity;
     room->model.n = n;
     room->model.line = line;
+    room->model.ends = ends;
     for (int64_t j = 0; j < n; j++) room->model.column[j] = room->model.T + j * line;
     room->master.wide = wide;
     room->master.ends = ends;
@@ -86,9 +88,9 @@ static Room *room_new(const Net *net, const double *A, int64_t rows, int64_t cap
 }
 
 static void copy_cut(Room *room, int64_t to, int64_t from, int64_t R) {
-    int64_t n = room->model.n;
+    Model *model = &room->model;
     if (to == from) return;
-    memcpy(room->model.G + to * n, room->model.G + from * n, (size_t)n * 8);
+    memcpy(normal_of(model, to), normal_of(model, from), (size_t)model->ends * 8);
     memcpy(room->U + to * R, room->U + from * R, (size_t)R * 8);
     room->model.D[to] = room->model.D[from];
     room->used[to] = room->used[from];

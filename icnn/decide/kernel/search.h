@@ -36,7 +36,7 @@ INLINE void add_cut(Room *room, double value, int64_t R) {
     int64_t n = model->n, p = model->count++;
     double side = -value;
     for (int64_t j = 0; j < n; j++) side += room->g[j] * room->x[j];
-    memcpy(model->G + p * n, room->g, (size_t)n * 8);
+    memcpy(normal_of(model, p), room->g, (size_t)n * 8);
     spread_out(model, p);
     memcpy(room->U + p * R, room->work.slope, (size_t)R * 8);
     model->D[p] = side;
@@ -54,7 +54,7 @@ INLINE double predicted(const Model *model, const double *x) {
 INLINE int feasible(const Model *model, const double *x) {
     for (int64_t i = 0; i < model->rows; i++) {
         double miss = -model->D[i];
-        for (int64_t j = 0; j < model->n; j++) miss += model->G[i * model->n + j] * x[j];
+        for (int64_t j = 0; j < model->n; j++) miss += normal_of(model, i)[j] * x[j];
         if (miss > FEASIBLE) return 0;
     }
     return 1;
@@ -167,7 +167,7 @@ typedef struct {
 static void move_price(Model *model, const double *from, const double *to) {
     for (int64_t i = model->rows; i < model->count; i++)
         for (int64_t j = 0; j < model->n; j++)
-            model->T[j * model->line + i] = model->G[i * model->n + j] += to[j] - from[j];
+            model->T[j * model->line + i] = normal_of(model, i)[j] += to[j] - from[j];
 }
 
 INLINE Place place_of(const Places *p, int64_t i) {

@@ -39,7 +39,7 @@ typedef struct {
 INLINE void start(Model *model, Master *master) {
     model->known = 0;
     int64_t n = model->n, p = model->count - 1;
-    const double *g = model->G + p * n;
+    const double *g = normal_of(model, p);
     double value = -model->D[p];
     for (int64_t j = 0; j < n; j++) {
         double sign = g[j] > 0 ? -1 : 1;
@@ -70,14 +70,15 @@ INLINE int64_t worst(const Model *model, const Master *master, double tolerance,
 
 /* w: the normal of constraint p in terms of those that are active or hold a column. */
 INLINE void coordinates(const Model *model, Master *master, int64_t p) {
-    int64_t n = model->n, wide = master->wide, size = master->size, width = fours(size);
+    int64_t n = model->n, ends = fours(n), wide = master->wide, size = master->size;
+    int64_t width = fours(size);
     double *restrict w = master->w + master->ends, *restrict held = master->w;
-    const double *g = model->G + p * n;
+    const double *g = normal_of(model, p);
     if (p < 0) {
         const double *restrict line = master->inverse + master->place[column_of(p, n)] * wide;
         double sign = p >= -n ? 1 : -1;
         for (int64_t i = 0; i < width; i++) w[i] = sign * line[i];
-        for (int64_t j = 0; j < n; j++) held[j] = 0;
+        for (int64_t j = 0; j < ends; j++) held[j] = 0;
     } else {
         for (int64_t k = 1; k < size; k++) master->share[k] = g[master->freed[k]];
         master->share[0] = p >= model->rows ? -1 : 0;
@@ -87,26 +88,27 @@ INLINE void coordinates(const Model *model, Master *master, int64_t p) {
             double a = master->share[k];
             for (int64_t i = 0; i < width; i++) w[i] += a * line[i];
         }
-        for (int64_t j = 0; j < n; j++) held[j] = g[j];
+        for (int64_t j = 0; j < ends; j++) held[j] = g[j];
     }
     for (int64_t i = 0; i < size; i++) {
-        const double *restrict normal = model->G + master->active[i] * n;
-        for (int64_t j = 0; j < n; j++) held[j] -= w[i] * normal[j];
+        const double *restrict normal = normal_of(model, master->active[i]);
+        for (int64_t j = 0; j < ends; j++) held[j] -= w[i] * normal[j];
     }
-    for (int64_t j = 0; j < n; j++) held[j] *= master->end[j];
+    for (int64_t j = 0; j < ends; j++) held[j] *= master->end[j];
 }
 
 /* t: how the free columns and v move when the r-th multiplier leaves. A column that was held joins
    them. */
 INLINE void directions(const Model *model, Master *master, int64_t r) {
-    int64_t n = model->n, wide = master->wide, size = master->size, c = r - master->ends;
+    int64_t wide = master->wide, size = master->size, c = r - master->ends;
     double share = 1 / master->w[r], *restrict t = master->t;
     if (c >= 0) {
         for (int64_t i = 0; i < size; i++) t[i] = master->inverse[i * wide + c] * share;
         return;
     }
     share *= master->end[r];
-    for (int64_t k = 0; k < size; k++) master->share[k] = -share * model->G[master->active[k] * n + r];
+    for (int64_t k = 0; k < size; k++)
+        master->share[k] = -share * normal_of(model, master->active[k])[r];
     for (int64_t i = 0; i < size; i++) {
         const double *line = master->inverse + i * wide;
         double total = 0;
@@ -212,7 +214,7 @@ static int refresh(Model *model, Master *master) {
     for (int64_t i = 0; i < size * wide; i++) B[i] = 0;
     for (int64_t i = 0; i < size; i++) {
         int64_t p = master->active[i];
-        const double *g = model->G + p * n;
+        const double *g = normal_of(model, p);
         B[i * wide] = p >= model->rows ? -1 : 0;
         for (int64_t k = 1; k < size; k++) B[i * wide + k] = g[master->freed[k]];
         master->t[i] = model->D[p];
@@ -229,7 +231,7 @@ static int refresh(Model *model, Master *master) {
     for (int64_t j = 0; j < n; j++) {
         double total = 0;
         for (int64_t i = 0; i < size; i++)
-            total += master->inverse[i] * model->G[master->active[i] * n + j];
+            total += master->inverse[i] * normal_of(model, master->active[i])[j];
         master->y[j] = most(master->end[j] * total, 0);
     }
     master->age = 0;
@@ -245,7 +247,7 @@ INLINE void look(Model *model, const Master *master) {
     } else {
         for (int64_t p = model->known; p < model->count; p++) {
             double total = -model->D[p];
-            for (int64_t j = 0; j < n; j++) total += model->G[p * n + j] * master->x[j];
+            for (int64_t j = 0; j < n; j++) total += normal_of(model, p)[j] * master->x[j];
             model->over[p] = total;
         }
     }

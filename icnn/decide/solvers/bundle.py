@@ -21,7 +21,7 @@ ABSENT = (
     "with a C compiler at hand, run the installation of icnn again"
 )
 
-ACROSS = 4  # steps across cuts, twice as many late in a long search; more save few calls more, and cost time
+ACROSS = 4  # steps across cuts, twice as many late in a long search; more cost what they save
 SEVERAL = 8  # columns: below, such steps save no calls
 # numbers that a call reads, a squared column (measured crossovers)
 DEAR = 15  # a call costs more than such steps
