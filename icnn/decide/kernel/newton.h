@@ -168,9 +168,9 @@ static CLONES Result newton(const Net *net, const Place *place, Room *room, cons
     int64_t n = net->n, R = net->rows[net->layers], late = 0, spare = model->capacity - model->count;
     Result result = {INFINITY, -INFINITY, STOPPED, 0};
     Centre centre = {INFINITY, 0, 0, SHIFT, FLAT, 0, 0};
-    double deadline = now() + options->seconds, mark = INFINITY, gap = INFINITY, s;
+    double deadline = deadline_in(options->seconds), mark = INFINITY, gap = INFINITY, s;
     begin(room, u, y, R);
-    while (result.calls < least(options->calls, spare) && !(now() > deadline)) {
+    while (result.calls < least(options->calls, spare) && !is_past(deadline)) {
         double value = both_parts(net, place, room, &s), rest = value - s;
         double size = 1e-15 * most(1, most(fabs(value), fabs(s)));
         int good = feasible(model, room->x), better = 1, changed = 1, known = centre.known;
@@ -209,7 +209,7 @@ INLINE Result search_row(const Net *net, const Place *place, const Places *place
     int64_t n = net->n, R = net->rows[net->layers], rows = room->model.rows;
     const double *half = places->half + i * places->half_stride;
     Result result = {INFINITY, -INFINITY, STOPPED, 0};
-    double deadline = now() + options->seconds;
+    double deadline = deadline_in(options->seconds);
     int64_t curved = room->curved.any && plant(net, place, &room->curved);
     for (int64_t k = 0; k < rows; k++) {
         for (int64_t j = 0; j < n; j++) normal_of(&room->model, k)[j] = room->A[k * n + j] * half[j];
@@ -223,7 +223,7 @@ INLINE Result search_row(const Net *net, const Place *place, const Places *place
     memcpy(room->price, place->c, (size_t)n * 8);
     if (curved) result = newton(net, place, room, options, u, y);
     room->apart = curved;
-    int stopped = curved && (result.calls >= options->calls || now() > deadline);
+    int stopped = curved && (result.calls >= options->calls || is_past(deadline));
     if (result.outcome == STOPPED && !stopped) {
         Options left = *options;
         if (curved) room->model.count = rows, room->apart = 0, left.seconds = deadline - now();

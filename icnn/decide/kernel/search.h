@@ -86,6 +86,10 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* A small search takes as long as fifty looks at the clock: none where there is no limit. */
+static double deadline_in(double seconds) { return seconds < 1e9 ? now() + seconds : INFINITY; }
+static int is_past(double deadline) { return deadline < INFINITY && now() > deadline; }
+
 /* From here on exactly: what was found in single precision holds but for its rounding. */
 INLINE void sharpen(Room *room, Result *result) {
     Model *model = &room->model;
@@ -105,7 +109,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
     Master *master = &room->master;
     int64_t n = model->n, R = net->rows[net->layers], exact = 0;
     int64_t across = model->rows ? 0 : options->across;
-    double deadline = now() + options->seconds;
+    double deadline = deadline_in(options->seconds);
     int warm = model->count > model->rows; /* cuts of an earlier search, and where it ended */
     int known = warm || result.value < INFINITY;
     int tight = options->tolerance < 2 * COARSE;
@@ -113,7 +117,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
     model->known = 0;
     for (int64_t j = 0; j < n; j++) room->x[j] = known ? room->best[j] : 0;
     if (warm) start(model, master);
-    while (result.calls < options->calls && !(result.calls % 8 == 0 && now() > deadline)) {
+    while (result.calls < options->calls && !(result.calls % 8 == 0 && is_past(deadline))) {
         if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
         if (model->count == model->capacity) break;
         int fresh = model->count == model->rows;
