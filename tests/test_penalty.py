@@ -107,6 +107,18 @@ def test_a_limit_that_one_point_alone_meets():
     assert d.x == pytest.approx([0.25], abs=1e-6)
 
 
+@pytest.mark.parametrize("steep", [1e6, 1e9, 1e12])
+def test_a_rise_that_no_sample_sees_is_not_taken_for_a_contradiction(steep):
+    """f rises from x = 0.995 on, and the limit asks for 0.9995: a certified bound of thousands of
+    ranges above what f was seen to be says nothing of feasibility."""
+    f = icnn.relu_network([[[1.0]], [[1.0]]], [[-0.995], [0.0]], [[[steep]]])
+    limits, arguments = [(icnn.affine([-1.0]), -0.9995)], {"bounds": [(-1.0, 1.0)], "rows": []}
+    assert solved(f, limits, arguments, Penalty()).status is icnn.Status.INACCURATE
+    d = solved(f, limits, arguments, None)  # the point that meets the limit, though HiGHS is asked
+    assert d.violation <= 1e-6
+    assert d.value == pytest.approx(0.9995 + 0.0045 * steep, rel=1e-6)
+
+
 def test_limits_that_bind_nowhere_have_no_multiplier():
     f, limits, arguments = problem(4)
     free = icnn.minimize(f, bounds=arguments["bounds"], constraints=arguments["rows"])
@@ -130,6 +142,8 @@ def test_it_is_asked_first_and_refuses_what_it_cannot():
             integrality=1,
             solver=Penalty(),
         )
+    with pytest.raises(NotSupported, match="; Penalty: there are no learned limits;"):
+        icnn.minimize(network(2, 0, activation="softplus"), bounds=[(-1, 1)] * 2, integrality=1)
     with pytest.raises(ValueError, match="tolerance"):
         Penalty(tolerance=-1.0)
 

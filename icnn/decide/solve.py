@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from icnn.decide import certificate
+from icnn.decide.certificate import Multipliers
 from icnn.decide.decision import (
     TOLERANCE,
     Decision,
@@ -25,8 +26,7 @@ from icnn.decide.program import Program
 from icnn.decide.solvers import pick
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
 from icnn.errors import NotSupported
-
-BEYOND = 1e3  # ranges of f: a certified bound so far above means that nothing is feasible
+from icnn.network import affine
 
 
 def solve(
@@ -68,7 +68,12 @@ def _untried(program: Program, tried: type[AbstractSolver] | None) -> Sequence[A
 def _better(a: Decision, b: Decision) -> bool:
     if a.status is Status.INFEASIBLE and b.violation <= TOLERANCE:
         return False  # b is a point
-    return a.status is not Status.INACCURATE or a.gap + a.violation < b.gap + b.violation
+    return a.status is not Status.INACCURATE or _distance(a) < _distance(b)
+
+
+def _distance(d: Decision) -> tuple[bool, float]:
+    """How far from proved: points that miss a limit last, whose values may be below the bound."""
+    return d.violation > TOLERANCE, abs(d.gap) + d.violation
 
 
 def _solved(program: Program, solver: AbstractSolver, start: Any) -> tuple[Decision, Any]:
@@ -108,9 +113,10 @@ def _judged(program: Program, solver: AbstractSolver, answer: Answer, deadline: 
     )
     if decision.violation > TOLERANCE and not stopped:
         reason = infeasibility(program)
-        if reason is None and decision.bound - decision.value > BEYOND * decision.scale:
+        if reason is None and any(_empty(program, proof) for proof in proofs):
             reason = (
-                f"{Status.INFEASIBLE.value} Any point would have to cost more than f can reach."
+                f"{Status.INFEASIBLE.value} The multipliers of rows, sets and limits prove that "
+                "they contradict each other within the bounds."
             )
         if reason is not None:
             return failed(program, Status.INFEASIBLE, reason, solver=name, seconds=0.0)
@@ -122,6 +128,16 @@ def _judged(program: Program, solver: AbstractSolver, answer: Answer, deadline: 
         if not decision.success:
             return replace(decision, message=f"{decision.message} {_open_columns(program)}")
     return decision
+
+
+def _empty(program: Program, proof: Multipliers) -> bool:
+    """Whether the multipliers bound f = 0 above 0, so that no point is feasible.
+
+    Bounds far above what f was seen to be are no proof: f may be steep where no sample lies.
+    """
+    nothing = replace(program, objective=affine(np.zeros(program.n)))
+    alone = replace(proof, slopes=((np.ones(1),), *proof.slopes[1:]))
+    return certificate.bound(nothing, alone) > 0
 
 
 def _open_columns(program: Program) -> str:

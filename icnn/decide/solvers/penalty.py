@@ -49,11 +49,11 @@ class Penalty(AbstractSolver):
 
     def refusal(self, program: Program) -> str | None:
         if not program.learned:
-            return "Penalty: there are no learned limits; Bundle() takes such a program"
+            return "Penalty: there are no learned limits"
         price = np.ones(len(program.learned))
         programs = (replace(program, learned=()), _priced(program, price))
         reason = next(filter(None, map(Bundle().refusal, programs)), None)
-        return None if reason is None else f"Penalty: {reason}"
+        return None if reason is None else f"Penalty: {reason.removeprefix('Bundle: ')}"
 
     def solve(self, program: Program, *, seconds: float = math.inf, start: Any = None) -> Answer:
         deadline = time.perf_counter() + min(seconds, self.seconds)
