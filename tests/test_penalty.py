@@ -67,7 +67,9 @@ def test_smooth_limits_agree_with_clarabel(seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("scales", [(1e-6, 1.0), (1e6, 1.0), (1.0, 1e-6), (1.0, 1e6)])
+@pytest.mark.parametrize(
+    "scales", [(1e-6, 1.0), (1e6, 1.0), (1.0, 1e-6), (1.0, 1e6), (1e-30, 1e20), (1e30, 1e-20)]
+)
 def test_units_of_f_and_of_limits_change_nothing(seed, scales):
     f, limits, arguments = problem(seed)
     plain = solved(f, limits, arguments, Penalty())

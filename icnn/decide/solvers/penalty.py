@@ -95,7 +95,9 @@ def _priced(program: Program, price: Array) -> Program:
     at = len(layers)
     for out, limit in zip(limited, program.learned, strict=True):
         layers.append(replace(out, atom=RELU, b=out.b - limit.limit))
-    terms = tuple((at + k, torch.full((1, 1), rho).double()) for k, rho in enumerate(price))
+    terms = tuple(
+        (at + k, torch.full((1, 1), rho, dtype=torch.float64)) for k, rho in enumerate(price)
+    )
     network = Network._unchecked((*layers, Layer(IDENTITY, total.V, total.b, total.W + terms)))
     return replace(program, objective=network, learned=())
 
