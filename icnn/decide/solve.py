@@ -28,6 +28,8 @@ from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
 from icnn.errors import NotSupported
 from icnn.network import affine
 
+TOO_SOON = "The time limit came before any feasible point; allow more seconds."
+
 
 def solve(
     program: Program,
@@ -111,7 +113,9 @@ def _judged(program: Program, solver: AbstractSolver, answer: Answer, deadline: 
     decision = judge(
         program, x, proofs, solver=name, seconds=0.0, out_of_time=stopped, mip_bound=answer.bound
     )
-    if decision.violation > TOLERANCE and not stopped:
+    if decision.violation > TOLERANCE and stopped:
+        return replace(decision, message=f"{TOO_SOON} See violation.")
+    if decision.violation > TOLERANCE:
         reason = infeasibility(program)
         if reason is None and any(_empty(program, proof) for proof in proofs):
             reason = (
@@ -191,8 +195,6 @@ def _learned_infeasibility(program: Program, solver: AbstractSolver) -> str | No
 
 
 def _nothing_yet(program: Program, solver: AbstractSolver) -> Decision:
-    message = "The time limit came before any feasible point; allow more seconds."
-    decision = failed(
-        program, Status.TIME_LIMIT, message, solver=type(solver).__name__, seconds=0.0
-    )
+    name = type(solver).__name__
+    decision = failed(program, Status.TIME_LIMIT, TOO_SOON, solver=name, seconds=0.0)
     return replace(decision, value=np.inf, bound=-np.inf)

@@ -63,8 +63,10 @@ class Penalty(AbstractSolver):
         for k in range(ROUNDS):
             if k == DOUBT and _contradicted(program, deadline - time.perf_counter()):
                 return Answer(Outcome.NO_POINT)
-            answer = self._asked(program, factor * unit, deadline)
-            if answer.x is None or answer.outcome is Outcome.STOPPED:
+            last, answer = answer, self._asked(program, factor * unit, deadline)
+            if answer.outcome is Outcome.STOPPED:
+                return _best(program, last, answer)
+            if answer.x is None:
                 break
             due = factor * _excess(program, answer.x) / ranges[1:]
             if due.sum() <= PAID:
@@ -112,6 +114,21 @@ def _divided(program: Program, proof: Multipliers) -> Multipliers:
         at += size
     mu = np.concatenate([np.empty(0), *slopes[at : at + len(program.learned)]])
     return Multipliers(tuple(found), proof.y, mu, ())
+
+
+def _best(program: Program, last: Answer, answer: Answer) -> Answer:
+    """Out of time: of the last round and this one the point that misses less, and the better proof.
+
+    A round that has hardly begun knows less than the one before.
+    """
+    found = [(a.x, a.proof) for a in (answer, last) if a.x is not None and a.proof is not None]
+    ranges = np.array([part.spread for part in program.parts[1:]])
+    points = [((_excess(program, x) / ranges).max(), program.objective(x), x) for x, _ in found]
+    proofs = [(certificate.bound(program, proof), proof) for _, proof in found]
+    if not found:
+        return answer
+    x = min(points, key=lambda point: point[:2])[2]
+    return replace(answer, x=x, proof=max(proofs, key=lambda proof: proof[0])[1])
 
 
 def _excess(program: Program, x: Array) -> Array:
