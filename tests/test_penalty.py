@@ -9,8 +9,13 @@ from scipy.optimize import LinearConstraint
 
 import icnn
 from icnn import Network, NotSupported
+from icnn.decide.kernel import library
 from icnn.models import FICNN
 from icnn.solvers import Clarabel, HiGHS, Penalty
+
+pytestmark = pytest.mark.skipif(
+    library() is None, reason="the bundle kernel was not built: no C compiler at installation"
+)
 
 
 def network(n: int, seed: int, *, activation: str = "relu") -> Network:
