@@ -262,12 +262,20 @@ INLINE void follow(Model *model, const Master *master) {
     model->since++;
 }
 
+/* The basis anew; from the last cut alone, once, where small pivots have made it singular. */
+INLINE int renewed(Model *model, Master *master, int64_t *starts) {
+    if (refresh(model, master)) return 1;
+    if ((*starts)-- == 0) return 0;
+    start(model, master);
+    return 1;
+}
+
 /* Pivot until nothing is violated: the number of pivots, STUCK, or EMPTY. */
 INLINE int64_t resolve(Model *model, Master *master, double tolerance) {
-    int64_t m = model->n + 1, limit = 100 * m + 1000;
+    int64_t m = model->n + 1, limit = 100 * m + 1000, starts = 1;
     for (int64_t pivots = 0; pivots < limit; pivots++) {
         double miss;
-        if (master->age >= REFRESH + m && !refresh(model, master)) return STUCK;
+        if (master->age >= REFRESH + m && !renewed(model, master, &starts)) return STUCK;
         look(model, master);
         int64_t p = worst(model, master, tolerance, &miss);
         if (p == NONE) return pivots;
@@ -279,7 +287,7 @@ INLINE int64_t resolve(Model *model, Master *master, double tolerance) {
             follow(model, master);
         } else if (master->age == 0) {
             return EMPTY;
-        } else if (!refresh(model, master)) {
+        } else if (!renewed(model, master, &starts)) {
             return STUCK;
         }
     }
