@@ -43,7 +43,7 @@ NOTES = (
 
 
 @cache
-def network(kind: str, n: int, width: int, seed: int = 0) -> icnn.Network:
+def of_kind(kind: str, n: int, width: int, seed: int = 0) -> icnn.Network:
     """The trained ReLU network of this size, or a smooth one fitted to its values."""
     relu = trained(n, width, 2, seed=seed)
     if kind == LP:
@@ -61,7 +61,7 @@ def network(kind: str, n: int, width: int, seed: int = 0) -> icnn.Network:
 
 def limit(kind: str, n: int, width: int) -> Any:
     """A second network below what it is on SHARE of the box."""
-    g = network(kind, n, width, seed=1)
+    g = of_kind(kind, n, width, seed=1)
     points = np.random.default_rng(3).uniform(-2, 2, (1000, n))
     return g <= float(np.quantile(g(points), SHARE))
 
@@ -96,7 +96,7 @@ def row(kind: str, n: int, width: int, *, limited: bool) -> tuple[list[str], dic
     """One class and size: cells of the table, and the record."""
     names = [name for name in (BOUND if limited else FREE) if kind == LP or name != "HiGHS"]
     limits = [limit(kind, n, width)] if limited else []
-    seconds, gaps = timed(network(kind, n, width), limits, names)
+    seconds, gaps = timed(of_kind(kind, n, width), limits, names)
     median = {name: 1e3 * float(np.median(s)) for name, s in seconds.items()}
     cells = [f"{median[s]:.1f} ({gaps[s]:.0e})" if s in median else "refused" for s in SOLVERS]
     closed = [name for name in median if gaps[name] < np.inf]

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import LinearConstraint
 
 import icnn
-from benchmarks.crossover import SQUARES, smooth
+from benchmarks.crossover import SQUARES, of_kind
 from benchmarks.networks import trained
 from icnn.network import Layer
 
@@ -81,7 +81,7 @@ def network(size: Size, weights: str) -> icnn.Network:
     path = CACHE / f"{name}-{n}-{width}x{depth}-{steps}.icnn"
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        f = smooth(SQUARES, n, width) if weights == "curved" else trained(*size, steps=steps)
+        f = of_kind(SQUARES, n, width) if weights == "curved" else trained(*size, steps=steps)
         icnn.save(f, path)
     f = icnn.load(path)
     return pruned(f) if weights == "pruned" else f
