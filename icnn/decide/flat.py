@@ -22,7 +22,7 @@ from icnn.atoms import (
     Softplus,
     SumSquares,
 )
-from icnn.decide.batch import Batch
+from icnn.decide.batch import Batch, product
 from icnn.decide.kernel import ATOMS, Case, Net, Places
 from icnn.decide.kernel.packing import fits_single, ints, packed, starts_of
 from icnn.decide.kernel.pricing import Pricing
@@ -112,7 +112,7 @@ class Flat:
         own = self.own_places
         unit = self.scale[:, None]
         *hidden, _ = self.batch.lines
-        b = [line.b + _scaled(line, centre) @ line.V.T for line in hidden]
+        b = [line.b + product(_scaled(line, centre), line.V) for line in hidden]
         return Places(
             _joined(b),
             own.h * half[:, None],
