@@ -98,12 +98,16 @@ def row(kind: str, n: int, width: int, *, limited: bool) -> tuple[list[str], dic
     limits = [limit(kind, n, width)] if limited else []
     seconds, gaps = timed(of_kind(kind, n, width), limits, names)
     median = {name: 1e3 * float(np.median(s)) for name, s in seconds.items()}
-    cells = [f"{median[s]:.1f} ({gaps[s]:.0e})" if s in median else "refused" for s in SOLVERS]
+    cells = dict.fromkeys(SOLVERS, "refused") | ({"CVXPY": "not asked"} if limited else {})
+    cells |= {name: f"{median[name]:.1f} ({gaps[name]:.0e})" for name in median}
     closed = [name for name in median if gaps[name] < np.inf]
     fastest = min(closed, key=lambda name: median[name])
     called = kind + LIMITED * limited
     record = {"kind": called, "n": n, "width": width, "depth": 2}
-    return [called, f"{n}, {width}x2", *cells, fastest], record | {"seconds": seconds, "gaps": gaps}
+    return [called, f"{n}, {width}x2", *cells.values(), fastest], record | {
+        "seconds": seconds,
+        "gaps": gaps,
+    }
 
 
 def main() -> None:

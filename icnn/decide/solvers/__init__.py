@@ -8,7 +8,8 @@ from icnn.decide.solvers.penalty import Penalty
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.errors import NotSupported
 
-# the fastest first by `benchmarks/results/solve-crossover.md`; at 2 columns, 32 x 2 they are equal
+# the fastest first by `benchmarks/results/solve-crossover.md`; at 2 columns, 32 x 2 they are equal;
+# with a learned limit HiGHS is up to 1.4 times faster at 32 x 2, Penalty 1.5 to 2.5 at 128 x 2
 PREFERENCE: tuple[AbstractSolver, ...] = (Bundle(), Penalty(), HiGHS(), Clarabel())
 # and where x is wide: a cut a column is more than the simplex method needs for few units; the
 # crossing lies between 200 and 784 columns (`solve-grid.md` and NOTES)
