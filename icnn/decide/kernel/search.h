@@ -8,6 +8,7 @@
 #include "next.h"
 
 #define NEW 0.1 /* of the range of f, over half the box: prices that old cuts only burden */
+#define STREAK 2 /* better points in a row, as on the way to a corner of the box */
 #define LATE 2 /* calls for each column, after which a search must be one amid many kinks */
 #define FEASIBLE 1e-9 /* miss of a row at which a point may still be the incumbent */
 /* Of the range of f. Single precision is used where its measured error is at most 3e-7 (ROUGH in
@@ -109,6 +110,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
     Master *master = &room->master;
     int64_t n = model->n, R = net->rows[net->layers], exact = 0;
     int64_t across = model->rows ? 0 : options->across;
+    int64_t better = 0; /* points in a row that were better than all before */
     double deadline = deadline_in(options->seconds);
     int warm = model->count > model->rows; /* cuts of an earlier search, and where it ended */
     int known = warm || result.value < INFINITY;
@@ -121,13 +123,16 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         if (model->count == model->capacity) thin_out(room, (model->capacity - model->rows) / 2, R);
         if (model->count == model->capacity) break;
         int fresh = model->count == model->rows;
-        double expected = model->rows && !exact ? predicted(model, room->x) : -INFINITY;
+        int foreseen = !exact && (model->rows || (across && better > STREAK));
+        double expected = foreseen ? predicted(model, room->x) : -INFINITY;
         double value = evaluate(net, place, &room->work, room->x);
         backward(net, place, &room->work, room->g);
         result.calls++;
         room->clock++;
         add_cut(room, value, R);
-        if (value < result.value && feasible(model, room->x)) {
+        int improved = value < result.value && feasible(model, room->x);
+        better = improved ? better + 1 : 0;
+        if (improved) {
             result.value = value;
             memcpy(room->best, room->x, (size_t)n * 8);
         }
@@ -154,7 +159,8 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
             result.outcome = STALLED;
             return result;
         }
-        /* Where rows are, a vertex is often right once the model is. */
+        /* Where rows are, or points better one after another, a vertex is often right once the
+           model is. */
         exact = pivots == 0 || value - expected <= 0.1 * gap;
         next_point(room, result.value, (int)exact, result.calls > LATE * n ? 2 * across : across);
     }
