@@ -40,7 +40,7 @@ DECIDE = [
     {"decide.cones", "decide.kernel"},
     {"decide.epigraph", "decide.sets"},
     {"decide.program", "decide.shapes"},
-    {"decide.assemble"},
+    {"decide.assemble", "decide.priced"},
     {"decide.certificate", "decide.scaling", "decide.diagnose"},
     {"decide.form"},
     {"decide.decision"},

@@ -39,11 +39,11 @@ def nearest_point(program: Program) -> tuple[Array, Array, NDArray[np.intp]]:
     from scipy.optimize import linprog
 
     centre, step = program.reach
+    width = np.nan_to_num(program.finite.upper - program.finite.lower, posinf=0.0).clip(0.0)
+    step = np.where(step > 0, step, width / 2)  # columns taken as one point have some room too
     A = program.rows.A.toarray() * step
     at, size = program.rows.A @ centre, np.abs(A).sum(1)
     terms = abs(program.rows.A) @ np.abs(centre)
-    width = np.nan_to_num(program.finite.upper - program.finite.lower, posinf=0.0).clip(0.0)
-    narrow = abs(program.rows.A) @ np.where(step > 0, 0.0, width / 2)  # columns taken as one point
     size = np.where(size > 0, size, terms)  # every column of the row is held
     size = np.where(size > 0, size, 1.0)
     sides = [(side - at) / size for side in (program.rows.lower, program.rows.upper)]
@@ -60,7 +60,7 @@ def nearest_point(program: Program) -> tuple[Array, Array, NDArray[np.intp]]:
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
     resisting = np.flatnonzero(kept)[np.abs(result.ineqlin.marginals) > MISFIT]
-    miss = np.maximum(result.x[program.n :] - (ROUNDED * terms + narrow) / size, 0.0)
+    miss = np.maximum(result.x[program.n :] - ROUNDED * terms / size, 0.0)
     return centre + step * result.x[: program.n], miss, np.unique(resisting % m)
 
 

@@ -22,6 +22,7 @@ from icnn.decide.decision import (
 )
 from icnn.decide.diagnose import direction_sentence, infeasibility, nearest_point, recession
 from icnn.decide.growth import bound_without_ends
+from icnn.decide.priced import excess_alone
 from icnn.decide.program import Program
 from icnn.decide.solvers import pick
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome
@@ -159,6 +160,10 @@ def _explained(program: Program, solver: AbstractSolver) -> Decision:
     reason = _learned_infeasibility(program, solver)
     if reason is not None:
         return failed(program, Status.INFEASIBLE, reason, solver=name, seconds=0.0)
+    least, proved = _least_excess(program, solver)
+    if proved:
+        message = f"{Status.INFEASIBLE.value} The limited functions' limits contradict each other."
+        return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0)
     directions = recession(program)
     answer = solver.solve(directions)
     if answer.x is not None and directions.objective(answer.x) < -1e-9 * directions.spread:
@@ -167,16 +172,15 @@ def _explained(program: Program, solver: AbstractSolver) -> Decision:
     if program.integral.any():
         message = "No whole numbers satisfy all constraints, though fractions do."
         return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0)
-    if program.cones or program.learned:
-        message = (
-            f"{Status.INFEASIBLE.value} {name} proves that the sets and limits contradict the rest."
-        )
+    if least.x is None and program.cones:  # its word: the direction that proves it is not read
+        message = f"{Status.INFEASIBLE.value} {name} finds that the sets contradict the rest."
         return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0)
-    return _judged(program, solver, Answer(Outcome.POINT, nearest_point(program)[0]), 0.0)
+    x = nearest_point(program)[0] if least.x is None else least.x
+    return _judged(program, solver, Answer(Outcome.POINT, x), 0.0)
 
 
 def _learned_infeasibility(program: Program, solver: AbstractSolver) -> str | None:
-    """The learned limit that cannot be met, by a certified bound of its function on the rest."""
+    """The learned limits that cannot be met, by a certified bound of a function on the rest."""
     for k, learned in enumerate(program.learned):
         rest = (*program.learned[:k], *program.learned[k + 1 :])
         alone = replace(program, objective=learned.function, learned=rest)
@@ -192,6 +196,15 @@ def _learned_infeasibility(program: Program, solver: AbstractSolver) -> str | No
                 f"under the other constraints is {value:.6g}, {word} its limit {limit:g}."
             )
     return None
+
+
+def _least_excess(program: Program, solver: AbstractSolver) -> tuple[Answer, bool]:
+    """Where the learned limits are missed least, and whether that proves them contradictory."""
+    if not program.learned:
+        return Answer(Outcome.NO_POINT), False
+    alone = excess_alone(program)
+    answer = solver.solve(alone)
+    return answer, answer.proof is not None and certificate.bound(alone, answer.proof) > 0
 
 
 def _nothing_yet(program: Program, solver: AbstractSolver) -> Decision:

@@ -13,16 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from icnn.atoms import IDENTITY, RELU
 from icnn.decide import certificate
 from icnn.decide.certificate import Multipliers
+from icnn.decide.priced import excess_alone, priced
 from icnn.decide.program import Program
 from icnn.decide.solvers.bundle import Bundle
 from icnn.decide.solvers.solver import AbstractSolver, Answer, Outcome, check_limits
-from icnn.network import Layer, Network, affine, shifted, with_output
 
 Array = NDArray[np.float64]
 RAISE, ROUNDS = 10.0, 7  # ρ starts at the range of f over that of g, and rises where g > r
@@ -51,7 +49,7 @@ class Penalty(AbstractSolver):
         if not program.learned:
             return "Penalty: there are no learned limits"
         price = np.ones(len(program.learned))
-        programs = (replace(program, learned=()), _priced(program, price))
+        programs = (replace(program, learned=()), priced(program, price))
         reason = next(filter(None, map(Bundle().refusal, programs)), None)
         return None if reason is None else f"Penalty: {reason.removeprefix('Bundle: ')}"
 
@@ -76,32 +74,13 @@ class Penalty(AbstractSolver):
 
     def _asked(self, program: Program, price: Array, deadline: float) -> Answer:
         """The least point of f and the terms at this price ρ (limits,), with multipliers."""
-        priced = _priced(program, price)
+        total = priced(program, price)
         share = 1 + float(price @ [part.spread for part in program.parts[1:]]) / program.spread
         bundle = Bundle(max(self.tolerance / share, FINEST))
-        answer = bundle.solve(priced, seconds=deadline - time.perf_counter())
+        answer = bundle.solve(total, seconds=deadline - time.perf_counter())
         if answer.proof is None:
             return answer
         return replace(answer, proof=_divided(program, answer.proof))
-
-
-def _priced(program: Program, price: Array) -> Program:
-    """minimise f + Σ price max(0, g − r): the hidden layers of f and each g in turn, then terms."""
-    layers: list[Layer] = []
-    outputs = []
-    for f in (program.objective, *(limit.function for limit in program.learned)):
-        *hidden, out = with_output(f)
-        outputs.append(replace(out, W=shifted(out.W, len(layers))))
-        layers += [replace(k, W=shifted(k.W, len(layers))) for k in hidden]
-    total, *limited = outputs
-    at = len(layers)
-    for out, limit in zip(limited, program.learned, strict=True):
-        layers.append(replace(out, atom=RELU, b=out.b - limit.limit))
-    terms = tuple(
-        (at + k, torch.full((1, 1), rho, dtype=torch.float64)) for k, rho in enumerate(price)
-    )
-    network = Network._unchecked((*layers, Layer(IDENTITY, total.V, total.b, total.W + terms)))
-    return replace(program, objective=network, learned=())
 
 
 def _divided(program: Program, proof: Multipliers) -> Multipliers:
@@ -139,8 +118,6 @@ def _excess(program: Program, x: Array) -> Array:
 
 def _contradicted(program: Program, seconds: float) -> bool:
     """Whether a certified bound says that no point meets all limits, and rows and box."""
-    nothing = replace(program, objective=affine(np.zeros(program.n)))
-    price = np.array([1 / part.spread for part in program.parts[1:]])
-    alone = _priced(nothing, price)
+    alone = excess_alone(program)
     answer = Bundle().solve(alone, seconds=seconds)
     return answer.proof is not None and certificate.bound(alone, answer.proof) > 0
