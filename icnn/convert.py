@@ -17,6 +17,7 @@ from icnn.decide.solvers.layered import Stage, layered
 from icnn.errors import BadData, NotSupported
 from icnn.learn.surrogate import AbstractSurrogate, Surrogate, Total
 from icnn.network import Layer, Network, with_output
+from icnn.problem import check_function
 
 Array = NDArray[np.float64]
 
@@ -38,12 +39,11 @@ def to_cvxpy(f: AbstractSurrogate | Network, x: Any, context: Any = None) -> tup
     Raises:
         BadData: x, f or the context is something else.
     """
+    check_function(f)
     if isinstance(f, Network):
         if context is not None:
             raise BadData("a Network takes no context; give the surrogate, not surrogate.at(…)")
         return layered(_stages(f), _vector(x, tuple(f"x{j}" for j in range(f.n))))
-    if not isinstance(f, AbstractSurrogate):
-        raise BadData(f"f must be a Surrogate or a Network, not {type(f).__name__}")
     vector = _vector(x, f.columns)
     if is_cvxpy(context):
         expression, constraints = _parametric(f, vector, context)

@@ -32,6 +32,7 @@ from icnn.errors import (
     Unbounded,
 )
 from icnn.learn.context import is_named
+from icnn.learn.model import AbstractConvexModel
 from icnn.learn.surrogate import AbstractSurrogate, aligned
 from icnn.limit import Limit
 from icnn.network import Network
@@ -117,8 +118,7 @@ def _columns(f: Any, limits: Sequence[Limit]) -> tuple[tuple[str, ...], Box]:
     """All columns by name, and where every surrogate that reads one has seen data."""
     functions = [f, *(limit.function for limit in limits)]
     for function in functions:
-        if not isinstance(function, AbstractSurrogate | Network):
-            raise BadData(f"f must be a Surrogate or a Network, not {type(function).__name__}")
+        check_function(function)
     if all(isinstance(function, Network) for function in functions):
         sizes = {function.n for function in functions}
         if len(sizes) > 1:
@@ -136,6 +136,20 @@ def _columns(f: Any, limits: Sequence[Limit]) -> tuple[tuple[str, ...], Box]:
             ranges[name] = (max(before[0], low), min(before[1], high))
     lower, upper = np.array(list(ranges.values())).T
     return tuple(ranges), Box(lower, upper)
+
+
+def check_function(f: Any) -> None:
+    """Refuse what is no finished function: a model, or its live weights, which have gradients."""
+    live = isinstance(f, AbstractConvexModel) or (
+        isinstance(f, Network) and any(k.V.requires_grad or k.b.requires_grad for k in f.layers)
+    )
+    if live:
+        raise BadData(
+            "f must be a Surrogate or a Network, not a model in training; "
+            "give what fit returns, or icnn.Network(model.lower().layers)"
+        )
+    if not isinstance(f, AbstractSurrogate | Network):
+        raise BadData(f"f must be a Surrogate or a Network, not {type(f).__name__}")
 
 
 def network_of(f: AbstractSurrogate | Network, context: Any, columns: tuple[str, ...]) -> Network:

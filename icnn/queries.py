@@ -15,7 +15,8 @@ from icnn.errors import BadData
 from icnn.learn.context import read_context
 from icnn.learn.surrogate import AbstractSurrogate
 from icnn.learn.table import is_frame
-from icnn.network import LARGEST, Network
+from icnn.network import LARGEST
+from icnn.problem import check_function
 
 Array = NDArray[np.float64]
 
@@ -104,8 +105,7 @@ def read_queries(f: Any, context: Any, linear: Any, bounds: Any) -> Queries:
     Raises:
         BadData: names, shapes or numbers of rows that do not fit, or no row can be read.
     """
-    if not isinstance(f, AbstractSurrogate | Network):
-        raise BadData(f"f must be a Surrogate or a Network, not {type(f).__name__}")
+    check_function(f)
     columns = f.columns if isinstance(f, AbstractSurrogate) else tuple(f"x{j}" for j in range(f.n))
     prices = _prices(linear, columns)
     box = _boxes(f, bounds, columns)

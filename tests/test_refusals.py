@@ -209,8 +209,15 @@ WRONG = {
         r"constraint 0, row 0: no number",
     ),
     "function": (dict(f=lambda x: x), r"f must be a Surrogate or a Network, not function"),
-    "model": (dict(f=icnn.FICNN(2)), r"not FICNN"),
+    "model": (dict(f=icnn.FICNN(2)), r"not a model in training; .* icnn.Network\(model.lower"),
+    "live weights": (dict(f=icnn.FICNN(2).lower()), r"not a model in training; give what fit"),
 }
+
+
+def test_a_copy_of_live_weights_is_minimised():
+    model = icnn.FICNN(2)
+    d = icnn.minimize(icnn.Network(model.lower().layers), bounds=[(-1, 1)] * 2)
+    assert d.success
 
 
 @pytest.mark.parametrize("name", WRONG)
