@@ -17,6 +17,7 @@ typedef struct {
     double *G;    /* (capacity, ends) */
     double *T;    /* (n, line), the same numbers: all constraints at a point at once */
     double *D;    /* (capacity) */
+    double *back; /* (capacity) 1 / |normal|^2 */
     const void **column; /* (n) those of T */
     double *over; /* (line) G x - D at the point last scanned */
     double *ahead; /* (line) the same at a point that is about to be asked */
@@ -26,10 +27,15 @@ typedef struct {
 
 INLINE double *normal_of(const Model *model, int64_t p) { return model->G + p * model->ends; }
 
-/* Constraint p is in G: put it into T as well. */
+/* Constraint p is in G: put it into T as well, and its size in `back`. */
 INLINE void spread_out(Model *model, int64_t p) {
-    for (int64_t j = 0; j < model->n; j++)
-        model->T[j * model->line + p] = normal_of(model, p)[j];
+    double size = 0;
+    for (int64_t j = 0; j < model->n; j++) {
+        double entry = normal_of(model, p)[j];
+        model->T[j * model->line + p] = entry;
+        size += entry * entry;
+    }
+    model->back[p] = 1 / most(size, 1e-300);
 }
 
 /* over = G x - D of rows and cuts. */

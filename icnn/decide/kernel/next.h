@@ -34,12 +34,11 @@ INLINE void go_across(const Model *model, const Master *master, double level, in
                       double *restrict x) {
     int64_t ends = fours(model->n);
     for (int64_t k = 0; k < steps; k++) {
-        double over, size = 0;
+        double over;
         int64_t p = highest(model, master, x, level, &over);
         if (p == NONE) return;
         const double *restrict g = normal_of(model, p);
-        for (int64_t j = 0; j < ends; j++) size += g[j] * g[j];
-        double t = BEYOND * over / most(size, 1e-300);
+        double t = BEYOND * over * model->back[p];
         for (int64_t j = 0; j < ends; j++) x[j] = least(most(x[j] - t * g[j], -1), 1);
     }
 }

@@ -48,7 +48,7 @@ static int model_room(Room *room, const Net *net) {
 /* The arrays of numbers in a room, and how large each is. */
 #define ARRAYS(ARRAY) \
     ARRAY(model.G, capacity *ends) ARRAY(model.T, line *n) ARRAY(model.D, line) \
-    ARRAY(model.over, line) ARRAY(model.ahead, line) ARRAY(model.column, n) \
+    ARRAY(model.back, line) ARRAY(model.over, line) ARRAY(model.ahead, line) ARRAY(model.column, n) \
     ARRAY(U, capacity *R) ARRAY(master.inverse, (m + 1) * wide) ARRAY(master.square, m *wide) \
     ARRAY(master.x, wide) ARRAY(master.end, ends) ARRAY(master.y, ends + wide) \
     ARRAY(master.w, ends + wide) ARRAY(master.ratio, ends + wide) ARRAY(master.t, m + 1) \

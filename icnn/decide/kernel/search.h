@@ -175,9 +175,10 @@ typedef struct {
 
 /* A kept cut of f, g.x - D, is one of f + price.x again when the price moves. */
 static void move_price(Model *model, const double *from, const double *to) {
-    for (int64_t i = model->rows; i < model->count; i++)
-        for (int64_t j = 0; j < model->n; j++)
-            model->T[j * model->line + i] = normal_of(model, i)[j] += to[j] - from[j];
+    for (int64_t i = model->rows; i < model->count; i++) {
+        for (int64_t j = 0; j < model->n; j++) normal_of(model, i)[j] += to[j] - from[j];
+        spread_out(model, i);
+    }
 }
 
 INLINE Place place_of(const Places *p, int64_t i) {
