@@ -34,6 +34,7 @@ LEARN = [
     {"learn.train", "learn.surrogate", *MODELS},
     {"learn.polish"},
     {"learn.choose"},
+    {"learn.folds"},
     {"learn.fit"},
 ]
 DECIDE = [

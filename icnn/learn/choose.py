@@ -94,7 +94,7 @@ def _train(
     model: AbstractConvexModel, kept: Split, held_out: Split, plan: Plan, *, mix: bool
 ) -> list[Trained]:
     """The best restart of a model, polished, and with `mix` the others as they are."""
-    budget = plan.budget if _has_kinks(model) else plan.smooth
+    budget = plan.budget if has_kinks(model) else plan.smooth
     count = 1 if plan.warm_start else budget.restarts
     with training.few_threads(
         budget.batch_size * count * sum(p.numel() for p in model.parameters())
@@ -112,11 +112,11 @@ def _train(
             if k == chosen:
                 steps, error = polish(one, kept.double(), held_out.double(), budget=budget)
             one.requires_grad_(False)
-            found.append(Trained(one, error, _history(trace, k, steps)))
+            found.append(Trained(one, error, history_of(trace, k, steps)))
     return found
 
 
-def _has_kinks(model: AbstractConvexModel) -> bool:
+def has_kinks(model: AbstractConvexModel) -> bool:
     """Whether a unit is piecewise linear: L-BFGS converges fast only where slopes have none."""
     m = model.n_context
     atoms = [layer.atom for layer in model.layers(torch.zeros(m) if m else None)]
@@ -130,7 +130,8 @@ def budgets_for(model: Any, budget: Budget | None) -> tuple[Budget, Budget]:
     return budget or Budget(), budget or Budget()
 
 
-def _history(trace: training.Trace, chosen: int, polished: int) -> History:
+def history_of(trace: training.Trace, chosen: int, polished: int) -> History:
+    """The trace, of which one restart was kept."""
     step, train, held = (np.array(part, dtype=float) for part in zip(*trace.rows, strict=True))
     return History(step, train, held, chosen, polished)
 
@@ -164,8 +165,7 @@ def best(trained: Sequence[Trained]) -> Trained:
 def mixed(trained: Sequence[Trained], held_out: Split) -> Trained:
     """The mean with `shares` for weights: means of convex functions are convex."""
     data = held_out.double()
-    rows = float(data.w.sum().square() / data.w.square().sum())  # of equal weight that say as much
-    weights = shares(np.array([one.loss for one in trained]), rows)
+    weights = shares(np.array([one.loss for one in trained]), data.says_as_much_as())
     kept = [(one.model, float(w)) for one, w in zip(trained, weights, strict=True) if w]
     model = kept[0][0]
     if len(kept) > 1:

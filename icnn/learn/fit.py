@@ -19,9 +19,9 @@ from icnn.learn.choose import (
     candidates_for,
     check_combine,
     spelled_out,
-    train_all,
 )
 from icnn.learn.context import ContextEncoder, learn_encoder, read_contexts
+from icnn.learn.folds import train_any
 from icnn.learn.groups import named_apart, read_groups
 from icnn.learn.loss import Split
 from icnn.learn.model import AbstractConvexModel, check_seed
@@ -81,7 +81,9 @@ def fit(
             whole, so that the hold-out is only near its share of the rows.
         combine: "best" keeps the model and restart of least error on the hold-out; "mix" the
             mean of all, with weights that fall with that error, the faster the more rows it has.
-            By default "best", but "mix" for "auto".
+            By default "best", but "mix" for "auto". A mixture of few rows, with a hold-out of less
+            than 10, trains on folds: each row is held out once (with its group), the errors of all
+            rows give the weights of the models, and each is the mean of its best of every fold.
         seed: of initial values, hold-out and batches.
         concave: fit a concave function, as minus a convex one.
         warm_start: start from the model's own weights (one restart); not where "auto" makes them.
@@ -124,7 +126,7 @@ def fit(
         None if slopes is None else _rounded(sign * slopes[keep] * (x_scale / y_scale)),
     )
     plan = Plan(*budgets_for(model, budget), seed, warm_start, progress, labels)
-    found = train_all(models, data, plan, mix=check_combine(combine, model) == "mix")
+    found = train_any(models, data, plan, mix=check_combine(combine, model) == "mix")
     spent = time.perf_counter() - began
     history = replace(found.history, seconds=spent, held_out=found.loss)
     lower, upper = inputs.min(0), inputs.max(0)

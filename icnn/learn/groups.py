@@ -109,3 +109,17 @@ def held_out_rows(labels: Labels, share: float, seed: int) -> tuple[torch.Tensor
         chosen[np.argmin(sizes)] = True
     out = chosen[group]
     return torch.from_numpy(np.flatnonzero(out)), torch.from_numpy(np.flatnonzero(~out))
+
+
+def folded(labels: Labels, count: int, seed: int) -> Labels:
+    """The fold of each row, 0 to count - 1: whole groups, of nearly as many rows in each.
+
+    The largest groups come first, in random order, each to the fold that is emptiest.
+    """
+    _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    order = torch.randperm(len(sizes), generator=seeded(seed)).numpy()
+    filled, fold = np.zeros(count, dtype=np.intp), np.empty(len(sizes), dtype=np.intp)
+    for k in order[np.argsort(-sizes[order], kind="stable")]:
+        fold[k] = np.argmin(filled)
+        filled[fold[k]] += sizes[k]
+    return np.asarray(fold[group])

@@ -24,7 +24,8 @@ Weights = dict[str, Tensor]
 class Split:
     """Standardised rows: inputs (N, n), target (N,), weight (N,), context (N, m), slopes (N, n).
 
-    A slope that is not known is NaN. With `of_row` (N,) the contexts are those that differ, and it
+    With several models in one batch the weights may be (models, N), a row each. A slope that is not
+    known is NaN. With `of_row` (N,) the contexts are those that differ, and it
     says which of them each row has.
     """
 
@@ -45,6 +46,11 @@ class Split:
 
     def rows(self, index: Tensor) -> Split:
         return self._each(lambda part: part.index_select(0, index))  # a third of part[index]
+
+    def says_as_much_as(self) -> float:
+        """So many rows of equal weight."""
+        w = self.w.double()
+        return float(w.sum().square() / w.square().sum())
 
     def double(self) -> Split:
         return self._each(Tensor.double)
@@ -84,13 +90,15 @@ def batched_loss(
             return squared_errors(stack.layers(None), _rows(data))
         if len(models) == 1:  # vmap would cost half a step for nothing
             return _error(first, {k: v.squeeze(0) for k, v in params.items()}, data)[None]
-        return torch.vmap(lambda one: _error(first, one, data))(params)
+        if data.w.ndim == 1:
+            return torch.vmap(lambda one: _error(first, one, data))(params)
+        return torch.vmap(lambda one, w: _error(first, one, replace(data, w=w)))(params, data.w)
 
     return params, losses
 
 
 def _rows(data: Split) -> Rows:
-    return Rows(data.x, data.y, data.w / data.w.sum())
+    return Rows(data.x, data.y, data.w / data.w.sum(-1, keepdim=True))
 
 
 def _error(model: AbstractConvexModel, params: Weights, data: Split) -> Tensor:

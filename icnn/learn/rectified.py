@@ -18,19 +18,19 @@ BLOCK = 2**20  # bytes of a layer's values at once: the system maps larger ones 
 @final
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Inputs (N, n), targets (N,) and weights (N,); none has a gradient."""
+    """Inputs (N, n), targets (N,) and weights (N,) or (networks, N); none has a gradient."""
 
     x: Tensor
     y: Tensor
     w: Tensor
 
     def blocks(self, size: int) -> Iterator[tuple[Tensor, ...]]:
-        parts = (self.x, self.y, self.w)
         if len(self.x) <= size:
-            yield parts
+            yield self.x, self.y, self.w
         else:
             for start in range(0, len(self.x), size):
-                yield tuple(part[start : start + size] for part in parts)
+                at = slice(start, start + size)
+                yield self.x[at], self.y[at], self.w[..., at]
 
 
 @final

@@ -128,7 +128,10 @@ def adam(
         rate = budget.learning_rate * 0.5 * (1 + math.cos(math.pi * step / budget.steps))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = train.rows(_batch(len(train.y), budget.batch_size, generator))
+        batch = train  # all of it, if it is not more than a batch
+        if len(train.y) > budget.batch_size:
+            index = torch.randint(len(train.y), (budget.batch_size,), generator=generator)
+            batch = train.rows(index)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(losses(batch).sum())
         optimizer.step()
@@ -189,9 +192,3 @@ def _shrink(params: Weights, factor: Tensor) -> None:
 def _project(params: Weights, floors: dict[str, float]) -> None:
     for name, floor in floors.items():
         params[name].clamp_(min=floor)
-
-
-def _batch(rows: int, size: int, generator: torch.Generator) -> Tensor:
-    if rows <= size:
-        return torch.arange(rows)
-    return torch.randint(rows, (size,), generator=generator)
