@@ -40,8 +40,10 @@ def moved_rows(program: Program, sides: Any) -> Rows | None:
     ends = [np.array(old.lower), np.array(old.upper)]
     for end, new in zip(ends, (lower, upper), strict=True):
         values = floats(new, "sides")
-        if values.shape not in ((), (m,)) or np.isnan(values).any():
+        if values.shape not in ((), (m,)):
             raise BadData(f"sides are two arrays of {m} numbers, not of shape {values.shape}")
+        if np.isnan(values).any():
+            raise BadData(f"the side of row {int(np.argmax(np.isnan(values)))} is NaN")
         end[:m] = values
     for i in np.flatnonzero((ends[0] > ends[1]) | (ends[0] == np.inf) | (ends[1] == -np.inf)):
         raise BadData(f"row {i}: no number lies between {ends[0][i]:g} and {ends[1][i]:g}")

@@ -22,6 +22,7 @@ from icnn.decide.solvers.primal_dual import PrimalDual
 from icnn.decide.solvers.solver import AbstractSolver
 from icnn.decide.sweep import Sweeper, Swept
 from icnn.errors import BadData, ICNNError
+from icnn.learn.model import positive_int
 from icnn.learn.surrogate import AbstractSurrogate
 from icnn.network import Network
 from icnn.prepare import Prepared, prepare
@@ -90,6 +91,8 @@ def maximize_batch(f: AbstractSurrogate, **arguments: Any) -> Decisions:
 
 def _batch(f: Any, asked: Queries, arguments: dict[str, Any], show: tuple[Any, Any]) -> Decisions:
     began = time.perf_counter()
+    if show[1] is not None:
+        positive_int("threads", show[1])
     concave = isinstance(f, AbstractSurrogate) and f.concave
     first = asked.context_of(int(np.argmax(asked.good)))
     problem = prepare(f, bounds=asked.hull, context=first, **arguments)
@@ -121,6 +124,7 @@ def _swept(
     chunk = int(np.clip(NUMBERS // wide, 1, most))
     mine = _Mine()
 
+    @np.errstate(over="ignore", invalid="ignore")  # of a row that overflows; it says so itself
     def work(at: NDArray[np.intp]) -> tuple[NDArray[np.intp], Swept] | None:
         rows = readable[at]
         if mine.sweeper is None:
@@ -134,7 +138,7 @@ def _swept(
             return None
         return None if batch is None else (at, mine.sweeper(batch))
 
-    count = threads or os.cpu_count() or 1
+    count = (os.cpu_count() or 1) if threads is None else threads
     every = np.arange(asked.size)
     readable = np.where(asked.good, every, np.argmax(asked.good))
     parts = [every[k : k + chunk] for k in range(0, asked.size, chunk)]

@@ -239,6 +239,7 @@ def named_prices(linear: Mapping[str, Any], columns: tuple[str, ...]) -> Array:
 
 def floats(values: Any, place: str) -> Array:
     """An array of numbers, or an error that names the place."""
+    values = values.detach() if hasattr(values, "detach") else values  # a tensor, from its graph
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):

@@ -79,11 +79,13 @@ def regret(
             its best is to be searched under whole numbers or cones, or the decision is better in
             truth than the `best` given, by more than 1e-6 of the range of f and of the best.
     """
+    if not isinstance(decision, Decision):
+        raise BadData(f"regret takes one Decision, not {type(decision).__name__}")
     if not np.isfinite(decision.x).all():
         raise BadData(f"the decision has no point ({decision.status.name}); nothing to regret")
     sign = -1.0 if decision.sense == "maximize" else 1.0
-    now = _best(decision, _signed(truth, sign), best, seed)
     reached = _signed(truth, sign)(decision.x)
+    now = _best(decision, _signed(truth, sign), best, seed)
     if best is not None:
         _check_best(decision, sign * reached, sign * now.value)
     total, planned = reached - now.value, reached - now.value
@@ -114,7 +116,11 @@ def _signed(truth: Callable[[Array], float], sign: float) -> Callable[[Array], f
     """The truth as a cost, checked."""
 
     def cost(x: Array) -> float:
-        value = np.asarray(truth(np.array(x)), dtype=float)
+        given = truth(np.array(x))
+        try:
+            value = np.asarray(given, dtype=float)
+        except (TypeError, ValueError, RuntimeError):  # text, complex, a tensor with gradients
+            raise BadData(f"the truth at {x.tolist()} is {given!r}, not a number") from None
         if value.size != 1 or not np.isfinite(value).all():
             raise BadData(f"the truth at {x.tolist()} is {value.tolist()}, not a finite number")
         return sign * float(value.reshape(()))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from context_zoo import learned, sites
 from scipy.optimize import Bounds, LinearConstraint
 from zoo import NETWORKS
@@ -163,3 +164,23 @@ def test_a_decision_named_value_keeps_its_column(rng):
     f = learned("picnn").rename({"a": "value"})
     frame = icnn.minimize_batch(f, context=rng.uniform(-1, 1, (2, 2))).to_frame()
     assert list(frame)[:4] == ["value", "b", "c", "value_"]
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "two"])
+def test_threads_are_a_whole_number(threads):
+    with pytest.raises(icnn.BadData, match="threads must be a whole number of at least 1"):
+        icnn.minimize_batch(F, linear=np.ones((2, 5)), bounds=BOX, threads=threads)
+
+
+def test_prices_may_come_from_a_graph():
+    prices = torch.ones((2, 5), dtype=torch.float64, requires_grad=True)
+    assert icnn.minimize_batch(F, linear=prices, bounds=BOX).success.all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_context_that_overflows_says_so_without_a_warning():
+    f = learned("picnn")
+    contexts = np.zeros((3, 2))
+    contexts[1] = 1e300
+    batch = icnn.minimize_batch(f, context=contexts)
+    assert [s.name for s in batch.status] == ["OPTIMAL", "BAD_DATA", "OPTIMAL"]

@@ -171,6 +171,7 @@ def test_right_hand_sides_of_learned_limits(surrogate, rng):
         ({"linear": np.full(F.n, np.nan)}, "the price of column 'x0' is nan; give a number"),
         ({"limits": [1.0]}, "limits are a list of 0 numbers"),
         ({"sides": ([0.0, 1.0], [1.0, 2.0])}, "two arrays of 1 numbers"),
+        ({"sides": ([np.nan], [0.0])}, "the side of row 0 is NaN"),
         ({"sides": (2.0, 1.0)}, "row 0: no number lies between 2 and 1"),
         ({"bounds": [(0, 1)]}, "bounds has 1 pairs"),
         ({"linear": "a"}, "linear holds something that is not a number"),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import LinearConstraint
 
 import icnn
@@ -186,3 +187,21 @@ def test_a_best_that_the_decision_beats_is_refused(decided):
     for rounding in (0.0, 1e-9):  # what a decision may miss is no mistake
         found = icnn.regret(decision, true, best=reached + better * rounding * decision.scale)
         assert abs(found.total) <= 2e-9 * decision.scale
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), None, "much", 1j, [1.0, 2.0], torch.ones(1, requires_grad=True)],
+    ids=repr,
+)
+def test_a_truth_that_is_no_number_at_the_decision(value):
+    decision = icnn.minimize(surrogate())
+    with pytest.raises(BadData, match=r"the truth at .* is "):
+        icnn.regret(decision, lambda x: value)
+
+
+def test_regret_is_of_one_decision():
+    f = surrogate()
+    for wrong in (3, icnn.minimize_batch(f, linear=np.zeros((2, 2)), progress=False)):
+        with pytest.raises(BadData, match="regret takes one Decision, not"):
+            icnn.regret(wrong, truth)

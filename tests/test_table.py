@@ -22,6 +22,9 @@ def frame(**columns):
 TABLES = {
     "nan": (changed(X, (7, 1), np.nan), Y, r"column 'x1', row 7 is nan"),
     "inf": (changed(X, (0, 0), np.inf), Y, r"column 'x0', row 0 is inf"),
+    "masked": (np.ma.masked_equal(X, X[5, 0]), Y, r"column 'x0', row 5 is nan"),
+    "masked-y": (X, np.ma.masked_equal(Y, Y[2]), r"y, row 2 is nan"),
+    "rows in another order": (frame(), pd.Series(Y)[::-1], r"y has the rows of X in another order"),
     "nan-frame": (frame(b=changed(Y, 3, np.nan)), Y, r"column 'b', row 3 is nan"),
     "nan-y": (X, changed(Y, 4, np.nan), r"y, row 4 is nan"),
     "inf-y": (X, changed(Y, 79, -np.inf), r"y, row 79 is -inf"),
@@ -103,3 +106,28 @@ def test_bad_model(model):
 def test_bad_seed(seed):
     with pytest.raises(BadData, match="seed"):
         fit(seed=seed)
+
+
+def test_all_that_comes_with_rows_is_in_the_order_of_x():
+    given, other = frame(), np.arange(len(Y))[::-1]
+    for name in ("context", "sample_weight", "gradients"):
+        rows = given.iloc[other] if name != "sample_weight" else pd.Series(np.ones(80), other)
+        with pytest.raises(BadData, match=rf"{name} has the rows of X in another order"):
+            icnn.fit(icnn.FICNN(2), given, Y, budget=TINY, progress=False, **{name: rows})
+    shuffled = given.iloc[other]
+    fit(X=shuffled, y=pd.Series(Y, given.index)[shuffled.index])  # in one order
+
+
+def test_half_precision_of_torch():
+    import torch
+
+    half = torch.from_numpy(X).to(torch.bfloat16)
+    found, double = fit(X=half, y=Y), fit(X=half.double().numpy(), y=Y)
+    assert (found.predict(half) == double.predict(half.double())).all()
+
+
+def test_rows_of_no_weight_are_not_counted():
+    weight = np.zeros(80)
+    weight[:3] = 1.0
+    with pytest.raises(BadData, match=r"the table has 3 row\(s\) of positive weight; a fit needs"):
+        icnn.fit(icnn.FICNN(2), X, Y, sample_weight=weight, progress=False)

@@ -26,7 +26,7 @@ from icnn.learn.groups import named_apart, read_groups
 from icnn.learn.loss import Split
 from icnn.learn.model import AbstractConvexModel, check_seed
 from icnn.learn.surrogate import Surrogate
-from icnn.learn.table import read_column, read_slopes, read_table, read_weight
+from icnn.learn.table import check_order, read_column, read_slopes, read_table, read_weight
 from icnn.learn.train import Budget
 
 Array = NDArray[np.float64]
@@ -99,6 +99,7 @@ def fit(
     began = time.perf_counter()
     seed = check_seed(seed)
     X, groups = named_apart(X, groups)
+    check_order(X, y=y, context=context, sample_weight=sample_weight, gradients=gradients)
     inputs, names = read_table(X, columns)
     target = read_column(y, "y", len(inputs))
     weight = read_weight(sample_weight, len(inputs))
@@ -109,7 +110,7 @@ def fit(
     given = {name: entries[keep] for name, entries in given.items()}
     inputs, target, weight = inputs[keep], target[keep], weight[keep]
     labels = None if labels is None else labels[keep]
-    _check_rows(inputs, target, names)
+    _check_rows(inputs, target, names, len(keep))
     encoder = _encoder(given, weight, names)
     models = _models(model, len(names), encoder, warm_start)
     x_mean, x_scale = _scaler(inputs, weight)
@@ -127,8 +128,7 @@ def fit(
     )
     plan = Plan(*budgets_for(model, budget), seed, warm_start, progress, labels)
     found = train_any(models, data, plan, mix=check_combine(combine, model) == "mix")
-    spent = time.perf_counter() - began
-    history = replace(found.history, seconds=spent, held_out=found.loss)
+    history = replace(found.history, seconds=time.perf_counter() - began, held_out=found.loss)
     lower, upper = inputs.min(0), inputs.max(0)
     scalers = (x_mean, x_scale, y_mean, y_scale)
     return Surrogate(
@@ -143,9 +143,10 @@ def fit(
     )
 
 
-def _check_rows(X: Array, y: Array, names: tuple[str, ...]) -> None:
+def _check_rows(X: Array, y: Array, names: tuple[str, ...], given: int) -> None:
     if len(X) < LEAST_ROWS:
-        raise BadData(f"the table has {len(X)} row(s); a fit needs at least {LEAST_ROWS}")
+        counted = "" if len(X) == given else " of positive weight"
+        raise BadData(f"the table has {len(X)} row(s){counted}; a fit needs at least {LEAST_ROWS}")
     for j, name in enumerate(names):
         if np.ptp(X[:, j]) <= NOISE * np.abs(X[:, j]).max():
             raise BadData(

@@ -48,6 +48,18 @@ def read_table(X: Any, columns: Sequence[str] | None = None) -> tuple[Array, tup
     return values, names
 
 
+def check_order(X: Any, **others: Any) -> None:
+    """Refuse what has the rows of the frame X in another order: rows are told by position."""
+    for name, other in others.items():
+        index: Any = getattr(other, "index", None)
+        if not is_frame(X) or not hasattr(index, "equals") or index.equals(X.index):
+            continue
+        if len(index) == len(X.index) and index.is_unique and index.isin(X.index).all():
+            raise BadData(
+                f"{name} has the rows of X in another order; give {name}.loc[X.index], or arrays"
+            )
+
+
 def read_column(y: Any, name: str, rows: int) -> Array:
     """y as (rows,) float64; a single column (rows, 1) is accepted."""
     values = numbers(y.to_numpy() if is_frame(y) else y, name)
@@ -117,7 +129,10 @@ def check_names(names: Sequence[Any], count: int) -> None:
 def numbers(values: Any, place: str) -> Array:
     """`values` as float64, or the first entry that is not a number."""
     if isinstance(values, torch.Tensor):
-        values = values.detach().cpu().numpy()
+        values = values.detach().cpu()
+        values = (values.double() if values.is_floating_point() else values).numpy()
+    if isinstance(values, np.ma.MaskedArray):  # what the mask hides is not known
+        values = np.ma.filled(values.astype(np.float64), np.nan)
     try:
         array = np.asarray(values)
         if array.dtype.kind in "mM":
