@@ -75,9 +75,9 @@ def case(n: int, width: int, depth: int) -> dict[str, list[float]]:
         "1e-6": (lambda c: fresh(loose, c), C),
         "1e-9": (lambda c: fresh(tight, c), C),
         "minimize": (lambda g: icnn.minimize(g, bounds=box), shifted),
-        "search": (lambda p: searcher(p, options), 5 * [together]),
-        "oracle": (lambda p: searcher.oracle(p, X, coarse=coarse), 5 * [each]),
-        "double": (lambda p: searcher.oracle(p, X), 5 * [each]),
+        "search": (lambda p: searcher(p, options), 25 * [together]),
+        "oracle": (lambda p: searcher.oracle(p, X, coarse=coarse), 25 * [each]),
+        "double": (lambda p: searcher.oracle(p, X), 25 * [each]),
     }
     if n <= 20 and width <= 256:
         x, price = cp.Variable(n), cp.Parameter(n)
