@@ -192,3 +192,26 @@ def test_moved_sides_are_those_of_a_new_problem(seed):
         assert moved.status is fresh.status
         if fresh.success:
             assert moved.value == pytest.approx(fresh.value, abs=3e-6 * fresh.scale)
+
+
+@pytest.mark.parametrize("solver", [None, icnn.solvers.HiGHS(), icnn.solvers.Clarabel()], ids=str)
+@pytest.mark.parametrize("seed", range(8))
+def test_contradictions_are_proved_where_columns_have_no_ends(seed, solver):
+    """g and h are sums of absolute values, far apart: each can be met, and both cannot."""
+    r = np.random.default_rng(seed)
+    V, point = r.standard_normal((4, 3)), r.standard_normal(3)
+
+    def distance(b):
+        lines = [np.vstack([V, -V]), np.zeros((1, 3))]
+        return icnn.relu_network(lines, [np.concatenate([b, -b]), [0.0]], [np.ones((1, 8))])
+
+    g, h = distance(-V @ point), distance(-V @ (point + 1.0))
+    apart = float(g(point + 1.0))  # a norm, so that half of it is reached midway
+    f, limits = icnn.affine(r.standard_normal(3)), [(g, 0.4 * apart), (h, 0.55 * apart)]
+    arguments = {"bounds": None, "rows": []}
+    assert solved(f, limits, arguments, solver).status is icnn.Status.INFEASIBLE
+    met = [(g, 0.5 * apart), (h, 0.55 * apart)]
+    assert solved(f, met, arguments, solver).status is icnn.Status.OPTIMAL
+    below = icnn.minimize(g, constraints=[h <= 0.1 * apart]).bound
+    alone = [(g, 0.99 * below), (h, 0.1 * apart)]
+    assert solved(f, alone, arguments, solver).status is icnn.Status.INFEASIBLE

@@ -187,7 +187,7 @@ def _learned_infeasibility(program: Program, solver: AbstractSolver) -> str | No
         answer = solver.solve(alone)
         if answer.x is None or answer.proof is None:
             continue
-        least = certificate.bound(alone, answer.proof)
+        least = _least_value(alone, solver, answer, learned.limit)
         if least > learned.limit:
             value, limit = learned.sign * least, learned.sign * learned.limit
             kind, word = ("least", "above") if learned.sign > 0 else ("greatest", "below")
@@ -204,7 +204,18 @@ def _least_excess(program: Program, solver: AbstractSolver) -> tuple[Answer, boo
         return Answer(Outcome.NO_POINT), False
     alone = excess_alone(program)
     answer = solver.solve(alone)
-    return answer, answer.proof is not None and certificate.bound(alone, answer.proof) > 0
+    return answer, answer.proof is not None and _least_value(alone, solver, answer, 0.0) > 0
+
+
+def _least_value(program: Program, solver: AbstractSolver, answer: Answer, limit: float) -> float:
+    """The certified bound; where it may lie above the limit, also of columns without near ends."""
+    least = certificate.bound(program, answer.proof) if answer.proof is not None else -np.inf
+    if answer.x is None or least > limit or not np.any(program.far):
+        return least
+    if program.objective(answer.x) <= limit:
+        return least
+    deadline = time.perf_counter() + solver.seconds
+    return max(least, bound_without_ends(program, solver, answer.x, deadline=deadline))
 
 
 def _nothing_yet(program: Program, solver: AbstractSolver) -> Decision:
