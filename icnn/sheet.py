@@ -37,7 +37,9 @@ def read_csv(path: str, separator: str = ",") -> pd.DataFrame:
     if len(names) == 1 and (found := [s for s in LIKELY if s in names[0]]):
         name = "tab" if found[0] == "\t" else found[0]
         raise BadData(f"{path} seems to be separated by {name!r}; say --separator '{name}'")
-    frame = _parsed(path, raw, separator, header=False)
+    if len(names) == 1:  # there an empty line is a row without a value, but for those around all
+        raw = raw.strip(b"\r\n")
+    frame = _parsed(path, raw, separator, header=False, blank=len(names) == 1)
     frame.columns = [name or f"Unnamed: {j}" for j, name in enumerate(names)]
     if frame.empty:
         raise BadData(f"{path} has a header but no rows")
@@ -173,7 +175,9 @@ def _names(listed: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([listed], skipinitialspace=True), [])]
 
 
-def _parsed(path: str, raw: bytes, separator: str, *, header: bool) -> pd.DataFrame:
+def _parsed(
+    path: str, raw: bytes, separator: str, *, header: bool, blank: bool = False
+) -> pd.DataFrame:
     """The header alone as text, or the whole table."""
     import pandas as pd
     from pandas.errors import EmptyDataError, ParserError, ParserWarning
@@ -186,6 +190,7 @@ def _parsed(path: str, raw: bytes, separator: str, *, header: bool) -> pd.DataFr
                 sep=separator,
                 encoding="utf-8-sig",
                 skipinitialspace=True,
+                skip_blank_lines=not blank,
                 index_col=False,
                 header=None if header else 0,
                 nrows=1 if header else None,

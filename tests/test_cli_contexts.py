@@ -1,6 +1,7 @@
 """`icnn minimize --contexts`: a table of contexts in, the same table with its decisions out."""
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -207,3 +208,14 @@ def test_what_is_no_parquet(run, tmp_path):
     (tmp_path / "c.parquet").write_text("a,b\n1,2\n")
     code, _, err = run(*MANY[:3], "c.parquet", *MANY[4:])
     assert (code, "c.parquet is not a Parquet table" in err) == (2, True)
+
+
+def test_an_empty_line_of_one_context_is_a_row(run):
+    X, C, y = table()
+    icnn.save(
+        icnn.fit(icnn.PICNN(3, 1, hidden=(6,)), X, y, context=C[:, :1], budget=SHORT), "one.icnn"
+    )
+    Path("contexts.csv").write_text("c0\n0.1\n\n0.2\n\n", encoding="utf-8")
+    code, out, _ = run("minimize", "one.icnn", *MANY[2:])
+    assert (code, "Decided 2 of 3 rows" in out) == (1, True)
+    assert list(pd.read_csv("decisions.csv")["status"]) == ["optimal", "bad_data", "optimal"]
