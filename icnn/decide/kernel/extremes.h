@@ -3,16 +3,13 @@
 #ifndef ICNN_EXTREMES_H
 #define ICNN_EXTREMES_H
 
-#include "net.h"
+#include "fours.h"
 
 #define SMALL 1e-11 /* no pivot */
 #define TIE 1e-14   /* between ratios */
 
 INLINE double most(double a, double b) { return a > b ? a : b; }
 INLINE double least(double a, double b) { return a < b ? a : b; }
-
-/* Up to a multiple of 4: whole vectors. */
-INLINE int64_t fours(int64_t count) { return (count + 3) & ~(int64_t)3; }
 
 #if AVX2
 #define FOURS __attribute__((target("avx2,fma")))

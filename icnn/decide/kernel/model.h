@@ -29,11 +29,10 @@ INLINE double *normal_of(const Model *model, int64_t p) { return model->G + p * 
 
 /* Constraint p is in G: put it into T as well, and its size in `back`. */
 INLINE void spread_out(Model *model, int64_t p) {
-    double size = 0;
-    for (int64_t j = 0; j < model->n; j++) {
-        double entry = normal_of(model, p)[j];
-        model->T[j * model->line + p] = entry;
-        size += entry * entry;
+    double size = 0, *entry = normal_of(model, p), *column = model->T + p;
+    for (int64_t j = 0; j < model->n; j++, column += model->line) {
+        *column = entry[j];
+        size += entry[j] * entry[j];
     }
     model->back[p] = 1 / most(size, 1e-300);
 }

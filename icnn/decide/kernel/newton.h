@@ -189,7 +189,10 @@ static CLONES Result newton(const Net *net, const Place *place, Room *room, cons
         gap = result.value - result.bound;
         if (gap <= options->tolerance) break;
         int cut = !known || rest - room->quad.t > size;
-        if (cut) add_cut(room, rest, R);
+        if (cut) {
+            memcpy(room->U + model->count * R, room->work.slope, (size_t)R * 8);
+            add_cut(room, rest);
+        }
         if (gap < 0.5 * mark) mark = gap, late = result.calls;
         if (!(better || changed || cut) || result.calls - late > PATIENCE + n / 2) break;
         if (better) {

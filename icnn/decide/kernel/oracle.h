@@ -3,6 +3,7 @@
 #define ICNN_ORACLE_H
 
 #include "atoms.h"
+#include "fours.h"
 #include "products.h"
 
 #if AVX2
@@ -127,8 +128,7 @@ INLINE double evaluate(const Net *net, const Place *place, Work *work, const dou
     work->doubles = doubles, work->all = count;
     double value = 0;
     for (int64_t j = 0; j < n; j++) value += place->c[j] * x[j];
-    for (int64_t i = 0; i < all; i++) value += place->e[i] * work->z[i];
-    return value;
+    return value + dot(place->e, work->z, all);
 }
 
 /* A subgradient g (n) at the point last evaluated. */

@@ -32,16 +32,27 @@ typedef struct {
     int64_t outcome, calls;
 } Result;
 
-INLINE void add_cut(Room *room, double value, int64_t R) {
+/* The cut at x of which g and value are known; its multipliers are put into U by who asked. */
+INLINE void add_cut(Room *room, double value) {
     Model *model = &room->model;
-    int64_t n = model->n, p = model->count++;
+    int64_t p = model->count++;
     double side = -value;
-    for (int64_t j = 0; j < n; j++) side += room->g[j] * room->x[j];
-    memcpy(normal_of(model, p), room->g, (size_t)n * 8);
+    for (int64_t j = 0; j < model->n; j++) side += room->g[j] * room->x[j];
+    for (int64_t j = 0; j < model->ends; j += 4) FOUR(normal_of(model, p) + j) = FOUR(room->g + j);
     spread_out(model, p);
-    memcpy(room->U + p * R, room->work.slope, (size_t)R * 8);
     model->D[p] = side;
     room->used[p] = room->clock;
+}
+
+/* The value at x, and the cut there. */
+INLINE double cut_at_x(const Net *net, const Place *place, Room *room, int64_t R) {
+    double *slope = room->work.slope;
+    room->work.slope = room->U + room->model.count * R;
+    double value = evaluate(net, place, &room->work, room->x);
+    backward(net, place, &room->work, room->g);
+    room->work.slope = slope;
+    add_cut(room, value);
+    return value;
 }
 
 /* The largest cut at x. */
@@ -125,11 +136,9 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         int fresh = model->count == model->rows;
         int foreseen = !exact && (model->rows || (across && better > STREAK));
         double expected = foreseen ? predicted(model, room->x) : -INFINITY;
-        double value = evaluate(net, place, &room->work, room->x);
-        backward(net, place, &room->work, room->g);
         result.calls++;
         room->clock++;
-        add_cut(room, value, R);
+        double value = cut_at_x(net, place, room, R);
         int improved = value < result.value && feasible(model, room->x);
         better = improved ? better + 1 : 0;
         if (improved) {

@@ -68,33 +68,35 @@ INLINE int64_t worst(const Model *model, const Master *master, double tolerance,
     return p;
 }
 
+/* The same where all but the last cut hold, as they do until the master moves. */
+INLINE int64_t newest(const Model *model, const Master *master, double tolerance, double *miss) {
+    *miss = model->over[model->count - 1] - master->x[model->n];
+    return *miss > tolerance ? model->count - 1 : NONE;
+}
+
 /* w: the normal of constraint p in terms of those that are active or hold a column. */
 INLINE void coordinates(const Model *model, Master *master, int64_t p) {
     int64_t n = model->n, ends = fours(n), wide = master->wide, size = master->size;
-    int64_t width = fours(size);
     double *restrict w = master->w + master->ends, *restrict held = master->w;
-    const double *g = normal_of(model, p);
+    const double *g = normal_of(model, p), *inverse = master->inverse;
     if (p < 0) {
-        const double *restrict line = master->inverse + master->place[column_of(p, n)] * wide;
+        const double *restrict line = inverse + master->place[column_of(p, n)] * wide;
         double sign = p >= -n ? 1 : -1;
-        for (int64_t i = 0; i < width; i++) w[i] = sign * line[i];
-        for (int64_t j = 0; j < ends; j++) held[j] = 0;
+        for (int64_t i = 0; i < size; i += 4) FOUR(w + i) = sign * FOUR(line + i);
     } else {
-        for (int64_t k = 1; k < size; k++) master->share[k] = g[master->freed[k]];
-        master->share[0] = p >= model->rows ? -1 : 0;
-        for (int64_t i = 0; i < width; i++) w[i] = 0;
-        for (int64_t k = 0; k < size; k++) {
-            const double *restrict line = master->inverse + k * wide;
-            double a = master->share[k];
-            for (int64_t i = 0; i < width; i++) w[i] += a * line[i];
+        for (int64_t i = 0; i < size; i += 4) {
+            Four total = p >= model->rows ? -FOUR(inverse + i) : (Four){0};
+            for (int64_t k = 1; k < size; k++)
+                total += g[master->freed[k]] * FOUR(inverse + k * wide + i);
+            FOUR(w + i) = total;
         }
-        for (int64_t j = 0; j < ends; j++) held[j] = g[j];
     }
-    for (int64_t i = 0; i < size; i++) {
-        const double *restrict normal = normal_of(model, master->active[i]);
-        for (int64_t j = 0; j < ends; j++) held[j] -= w[i] * normal[j];
+    for (int64_t j = 0; j < ends; j += 4) {
+        Four total = p < 0 ? (Four){0} : FOUR(g + j);
+        for (int64_t i = 0; i < size; i++)
+            total -= w[i] * FOUR(normal_of(model, master->active[i]) + j);
+        FOUR(held + j) = total * FOUR(master->end + j);
     }
-    for (int64_t j = 0; j < ends; j++) held[j] *= master->end[j];
 }
 
 /* t: how the free columns and v move when the r-th multiplier leaves. A column that was held joins
@@ -151,7 +153,7 @@ INLINE void hold(Master *master, int64_t j, double end, double multiplier, int64
 /* Constraint p takes the place of the r-th multiplier's. */
 INLINE void pivot(const Model *model, Master *master, int64_t r, int64_t p, double miss) {
     int64_t n = model->n, wide = master->wide, size = master->size, c = r - master->ends;
-    int64_t lines = size + (c < 0), width = fours(size), all = master->ends + width;
+    int64_t lines = size + (c < 0), width = fours(size), all = fours(n) + width;
     double step = most(master->y[r] / master->w[r], 0);
     directions(model, master, r);
     const double *restrict w = master->w + master->ends, *all_w = master->w;
@@ -256,9 +258,15 @@ INLINE void look(Model *model, const Master *master) {
 
 /* The same after a pivot, by the columns that it moved. */
 INLINE void follow(Model *model, const Master *master) {
-    Work columns = {.factor = master->share + 1, .column = master->lines + 1};
-    int64_t count = (model->count + 15) / 16 * 16;
-    add_columns(&columns, master->moving, master->moving, count, model->over);
+    for (int64_t i = 0; i < model->count; i += 16) {
+        Four total[4];
+        for (int v = 0; v < 4; v++) total[v] = FOUR(model->over + i + 4 * v);
+        for (int64_t k = 1; k <= master->moving; k++) {
+            const double *column = (const double *)master->lines[k] + i;
+            for (int v = 0; v < 4; v++) total[v] += master->share[k] * FOUR(column + 4 * v);
+        }
+        for (int v = 0; v < 4; v++) FOUR(model->over + i + 4 * v) = total[v];
+    }
     model->since++;
 }
 
@@ -276,11 +284,13 @@ INLINE int64_t resolve(Model *model, Master *master, double tolerance) {
     for (int64_t pivots = 0; pivots < limit; pivots++) {
         double miss;
         if (master->age >= REFRESH + m && !renewed(model, master, &starts)) return STUCK;
+        int one = pivots == 0 && model->known > 0 && model->known == model->count - 1;
         look(model, master);
-        int64_t p = worst(model, master, tolerance, &miss);
+        int64_t p = one ? newest(model, master, tolerance, &miss)
+                        : worst(model, master, tolerance, &miss);
         if (p == NONE) return pivots;
         coordinates(model, master, p);
-        int64_t all = master->ends + fours(master->size);
+        int64_t all = fours(model->n) + fours(master->size);
         int64_t r = first_to_zero(master->w, master->y, all, master->ratio);
         if (r >= 0) {
             pivot(model, master, r, p, miss);
