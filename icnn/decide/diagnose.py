@@ -21,6 +21,7 @@ from icnn.atoms import (
     SumSquares,
 )
 from icnn.decide.cones import Cone
+from icnn.decide.decision import violation_of
 from icnn.decide.program import Learned, Program
 from icnn.decide.sets import Box, Rows
 from icnn.network import Layer, Network, with_output
@@ -29,6 +30,7 @@ Array = NDArray[np.float64]
 MISFIT = 1e-9
 ROUNDED = 1e-12  # of a row's terms: sides that were computed differ by so much from what fits
 STEEP = 1e6
+FAR_OUT = 1e6  # reaches of x
 
 
 def nearest_point(program: Program) -> tuple[Array, Array, NDArray[np.intp]]:
@@ -96,6 +98,18 @@ def recession(program: Program) -> Program:
         tuple(Cone(cone.kind, cone.A, 0 * cone.b) for cone in program.cones),
         tuple(Learned(_homogeneous(limit.function), 0.0) for limit in program.learned),
     )
+
+
+def is_endless(program: Program, x: Array, directions: Program, d: Array) -> bool:
+    """Whether x + t d stays inside for large t, or a tolerance feigns a way along which f falls.
+
+    The best direction reaches an end of its box, and is right to 1e-9 of that, so that far out
+    the constraints are missed by 1e-3 of their size. Where scales are mixed within one limit, a
+    solver may find one that misses it by hundreds, or a tiny one that is its own rounding.
+    """
+    ends = np.maximum(-directions.box.lower, directions.box.upper)
+    length = float(np.max(np.abs(d) / np.where(ends > 0, ends, 1.0), initial=0.0))
+    return length > 0.5 and violation_of(program, x + FAR_OUT * d) <= 1
 
 
 def direction_sentence(directions: Program, d: Array) -> str:

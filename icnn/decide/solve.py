@@ -20,7 +20,13 @@ from icnn.decide.decision import (
     judge,
     violation_of,
 )
-from icnn.decide.diagnose import direction_sentence, infeasibility, nearest_point, recession
+from icnn.decide.diagnose import (
+    direction_sentence,
+    infeasibility,
+    is_endless,
+    nearest_point,
+    recession,
+)
 from icnn.decide.growth import bound_without_ends
 from icnn.decide.priced import excess_alone
 from icnn.decide.program import Program
@@ -164,10 +170,13 @@ def _explained(program: Program, solver: AbstractSolver) -> Decision:
     if proved:
         message = f"{Status.INFEASIBLE.value} The limited functions' limits contradict each other."
         return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0)
+    x = nearest_point(program)[0] if least.x is None else least.x
     directions = recession(program)
-    answer = solver.solve(directions)
-    if answer.x is not None and directions.objective(answer.x) < -1e-9 * directions.spread:
-        message = f"{Status.UNBOUNDED.value} {direction_sentence(directions, answer.x)}"
+    way = solver.solve(directions).x
+    if way is not None and directions.objective(way) < -1e-9 * directions.spread:
+        if not is_endless(program, x, directions, way):
+            return _judged(program, solver, Answer(Outcome.POINT, x), 0.0)
+        message = f"{Status.UNBOUNDED.value} {direction_sentence(directions, way)}"
         return failed(program, Status.UNBOUNDED, message, solver=name, seconds=0.0)
     if program.integral.any():
         message = "No whole numbers satisfy all constraints, though fractions do."
@@ -175,7 +184,6 @@ def _explained(program: Program, solver: AbstractSolver) -> Decision:
     if least.x is None and program.cones:  # its word: the direction that proves it is not read
         message = f"{Status.INFEASIBLE.value} {name} finds that the sets contradict the rest."
         return failed(program, Status.INFEASIBLE, message, solver=name, seconds=0.0)
-    x = nearest_point(program)[0] if least.x is None else least.x
     return _judged(program, solver, Answer(Outcome.POINT, x), 0.0)
 
 
