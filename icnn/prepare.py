@@ -62,6 +62,11 @@ class Prepared:
         self._concave = _concave(f)
         self._start: Start | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what it found on the way: a copy, or one from a pickle, starts afresh."""
+        left = {k: v for k, v in self.__dict__.items() if k not in ("variants", "_searches")}
+        return left | {"_start": None}
+
     @cached_property
     def variants(self) -> Variants | None:
         """The problem as a batch solver takes it; None if it refuses, or another one is wanted."""

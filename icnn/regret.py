@@ -76,8 +76,9 @@ def regret(
 
     Raises:
         BadData: the decision has no point, the truth is not a finite number there or at `best`,
-            its best is to be searched under whole numbers or cones, or the decision is better in
-            truth than the `best` given, by more than 1e-6 of the range of f and of the best.
+            its best is to be searched under whole numbers or cones, the `best` given misses a
+            bound or constraint by more than 1e-6 of its size, or the decision is better in truth
+            than it, by more than 1e-6 of the range of f and of the best.
     """
     if not isinstance(decision, Decision):
         raise BadData(f"regret takes one Decision, not {type(decision).__name__}")
@@ -142,6 +143,13 @@ def _best(decision: Decision, cost: Callable[[Array], float], best: Any, seed: i
         return _Best(None, (-1.0 if decision.sense == "maximize" else 1.0) * float(point))
     if point.shape != decision.x.shape or not np.isfinite(point).all():
         raise BadData(f"best is {point.tolist()}; give a point of {len(decision.x)} finite numbers")
+    program = decision.program
+    miss = 0.0 if program is None or program.n != len(point) else violation_of(program, point)
+    if miss > MARGIN:
+        raise BadData(
+            f"best is {point.tolist()}, which misses the decision's bounds or constraints by "
+            f"{miss:.3g} of their size; give the best point inside them, or its value"
+        )
     return _Best(point, cost(point))
 
 

@@ -11,6 +11,7 @@ from icnn.models import Quadratic
 
 BUDGET = icnn.Budget(restarts=1, steps=200, every=50, polish=50)
 CENTRE = np.array([0.4, -0.2])
+ROW = LinearConstraint([[1.0, 0.0]], 0.5, np.inf)
 
 
 def truth(x):
@@ -175,6 +176,16 @@ def test_a_decision_without_a_point_cannot_be_regretted():
         icnn.regret(decision, truth)
 
 
+@pytest.mark.parametrize("box", [True, False], ids=["bounds", "row"])
+def test_a_best_outside_the_decisions_limits_is_refused(box):
+    limits = {"bounds": [(0.5, 0.9), (-1, 1)]} if box else {"constraints": ROW}
+    decision = icnn.minimize(surrogate(), **limits)
+    with pytest.raises(BadData, match=r"misses the decision's bounds or constraints by"):
+        icnn.regret(decision, truth, best=CENTRE)
+    found = icnn.regret(decision, truth, best=[0.5, -0.2])
+    assert found.best == pytest.approx(0.01)
+
+
 def test_a_best_that_the_decision_beats_is_refused(decided):
     decision, true = decided
     reached = true(decision.x)
@@ -183,7 +194,7 @@ def test_a_best_that_the_decision_beats_is_refused(decided):
     with pytest.raises(ValueError, match=f"the truth at the decision is .*, {side} the best given"):
         icnn.regret(decision, true, best=reached + better * 1e-2 * decision.scale)
     with pytest.raises(BadData, match="not the best of the truth"):
-        icnn.regret(decision, true, best=[1.0, 1.0])
+        icnn.regret(decision, true, best=[0.9, 0.9])
     for rounding in (0.0, 1e-9):  # what a decision may miss is no mistake
         found = icnn.regret(decision, true, best=reached + better * rounding * decision.scale)
         assert abs(found.total) <= 2e-9 * decision.scale
