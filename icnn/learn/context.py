@@ -262,7 +262,8 @@ def _finite(entries: Any, name: str) -> Array:
         try:
             value = np.float64(float(entries))
         except (TypeError, ValueError):
-            raise BadData(f"{place}: {entries!r} is not a number") from None
+            given = entries.item() if isinstance(entries, np.generic) else entries
+            raise BadData(f"{place}: {given!r} is not a number") from None
         if not np.isfinite(value):
             raise BadData(f"{place} is {value:g}; give a finite number")
         return np.asarray(value)
