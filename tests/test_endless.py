@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import icnn
+from icnn.decide.diagnose import is_endless, recession
 from icnn.solvers import Clarabel, HiGHS
 
 SOLVERS = pytest.mark.parametrize("solver", [None, HiGHS(), Clarabel()], ids=str)
@@ -61,3 +62,16 @@ def test_what_falls_without_end_is_still_found(solver):
             ]
             assert values[1] < 2 * values[0] < 0, "ten times as far, several times as low"
     assert found >= 2
+
+
+@pytest.mark.parametrize(("slope", "endless"), [(0.0, True), (1e-12, True), (1e-3, False)])
+def test_a_way_that_leaves_a_limit_is_not_endless(slope, endless):
+    """A limit that rises along it by a thousandth, as one that a solver's tolerance let pass."""
+    f = icnn.affine([-1.0, 0.0])
+    g = icnn.relu_network(
+        [np.diag([slope, 1.0]), np.zeros((1, 2))], [np.zeros(2), [0.0]], [np.ones((1, 2))]
+    )
+    program = icnn.prepare(f, bounds=[(0, np.inf), (0, 1)], constraints=[g <= 2.0]).program
+    directions, way = recession(program), np.array([program.reach[1][0], 0.0])
+    assert is_endless(program, np.zeros(2), directions, way) == endless
+    assert not is_endless(program, np.zeros(2), directions, 1e-9 * way)
