@@ -45,8 +45,9 @@ INLINE void go_across(const Model *model, const Master *master, double level, in
 
 /* How far to go from the incumbent, by the binary exponent of the gap. */
 INLINE double step_at(double gap, double first) {
-    int exponent;
-    frexp(gap, &exponent);
+    int64_t bits;
+    memcpy(&bits, &gap, 8);
+    double exponent = (double)(bits >> 52) - 1022;
     return least(most(first, -RISE * exponent - FIRST), LONG);
 }
 

@@ -52,7 +52,7 @@ static int model_room(Room *room, const Net *net) {
     ARRAY(U, capacity *R) ARRAY(master.inverse, (m + 1) * wide) ARRAY(master.square, m *wide) \
     ARRAY(master.x, wide) ARRAY(master.end, ends) ARRAY(master.y, ends + wide) \
     ARRAY(master.w, ends + wide) ARRAY(master.ratio, ends + wide) ARRAY(master.t, m + 1) \
-    ARRAY(master.share, m + 1) ARRAY(master.lines, m + 1) ARRAY(x, ends) ARRAY(best, n) \
+    ARRAY(master.share, m + 1) ARRAY(master.lines, m + 1) ARRAY(x, ends) ARRAY(best, ends) \
     ARRAY(g, ends) ARRAY(price, n) ARRAY(A, rows *n)
 #define SIZE(field, size) +lines_of(size)
 #define PLACED(field, size) room->field = (void *)d, d += lines_of(size);

@@ -143,7 +143,7 @@ INLINE Result search(const Net *net, const Place *place, Room *room, const Optio
         better = improved ? better + 1 : 0;
         if (improved) {
             result.value = value;
-            memcpy(room->best, room->x, (size_t)n * 8);
+            for (int64_t j = 0; j < model->ends; j += 4) FOUR(room->best + j) = FOUR(room->x + j);
         }
         if (fresh) start(model, master);
         int64_t pivots = resolve(model, master, 1e-13 * most(1, fabs(value)));
