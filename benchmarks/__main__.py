@@ -37,7 +37,13 @@ def main() -> int:
         for group, which in BENCHMARKS:
             print(f"python -m benchmarks {group} {which}")
         return 2
-    importlib.import_module(BENCHMARKS[name]).main()
+    try:
+        benchmark = importlib.import_module(BENCHMARKS[name])
+    except ModuleNotFoundError as error:
+        extras = 'pip install -c constraints.txt -e ".[bench,peers]"'
+        print(f"{' '.join(name)} needs {error.name}: {extras}", file=sys.stderr)
+        return 2
+    benchmark.main()
     return 0
 
 

@@ -11,20 +11,22 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
+PACKAGES = (
+    "icnn-opt",
+    "torch",
+    "highspy",
+    "clarabel",
+    "numpy",
+    "scipy",
+    "cvxpy",
+    "scikit-learn",
+)
+
+
 def setting() -> dict[str, Any]:
     """Machine and versions, without names of anything private."""
-    packages = (
-        "icnn-opt",
-        "torch",
-        "highspy",
-        "clarabel",
-        "numpy",
-        "scipy",
-        "cvxpy",
-        "scikit-learn",
-    )
     found = {}
-    for package in packages:
+    for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -48,10 +50,18 @@ def write(
     records: Sequence[dict[str, Any]],
     notes: str = "",
 ) -> None:
-    """`results/NAME.md` with the table and `results/NAME.jsonl` with every record."""
+    """`results/NAME.md` with the table and `results/NAME.jsonl` with every record.
+
+    A log that is only reported again keeps the versions of its first line.
+    """
     RESULTS.mkdir(exist_ok=True)
     body = [f"# {name}", "", claim, "", table(header, rows)]
-    facts = ", ".join(f"{key} {value}" for key, value in setting().items())
+    path, told = RESULTS / f"{name}.jsonl", [json.dumps(record) for record in records]
+    first = json.dumps({"benchmark": name, **setting()})
+    if path.exists() and path.read_text().splitlines()[1:] == told:
+        first = path.read_text().splitlines()[0]
+    known = {key: value for key, value in json.loads(first).items() if key != "benchmark"}
+    facts = ", ".join(f"{key} {value}" for key, value in known.items())
     body += [
         "",
         notes,
@@ -60,9 +70,5 @@ def write(
         "",
     ]
     (RESULTS / f"{name}.md").write_text("\n".join(body))
-    lines = [
-        json.dumps({"benchmark": name, **setting()}),
-        *(json.dumps(record) for record in records),
-    ]
-    (RESULTS / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join([first, *told]) + "\n")
     print("\n".join(body))

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from icnn.decide.decision import Decision, violation_of
 from icnn.decide.program import Program
 from icnn.errors import BadData
+from icnn.learn.model import check_seed
 
 Array = NDArray[np.float64]
 STARTS = 16  # of the search for the best of the truth
+EXPECTED = "expected_best"
 MARGIN = 1e-6  # what a found point may miss its limits by, and a best be missed by, relatively
 
 
@@ -59,6 +61,7 @@ def regret(
     *,
     best: Any = None,
     expected: Callable[[Array], float] | None = None,
+    expected_best: Any = None,
     seed: int = 0,
 ) -> Regret:
     """What a decision of `minimize` or `maximize` cost in truth, and which part cost it.
@@ -72,6 +75,7 @@ def regret(
             regret is a lower estimate.
         expected: the truth at the context that the decision was made for, if what came was
             another one.
+        expected_best: the best feasible point of `expected`, or its value; searched without it.
         seed: of the points that the search starts from.
 
     Raises:
@@ -86,13 +90,13 @@ def regret(
         raise BadData(f"the decision has no point ({decision.status.name}); nothing to regret")
     sign = -1.0 if decision.sense == "maximize" else 1.0
     reached = _signed(truth, sign)(decision.x)
-    now = _best(decision, _signed(truth, sign), best, seed)
+    now = _best(decision, _signed(truth, sign), best, check_seed(seed))
     if best is not None:
         _check_best(decision, sign * reached, sign * now.value)
     total, planned = reached - now.value, reached - now.value
     if expected is not None:
         then = _signed(expected, sign)
-        planned = then(decision.x) - _best(decision, then, None, seed).value
+        planned = then(decision.x) - _best(decision, then, expected_best, seed, EXPECTED).value
     gap = abs(decision.gap) if np.isfinite(decision.gap) else 0.0
     return Regret(
         total=total,
@@ -115,6 +119,8 @@ class _Best:
 
 def _signed(truth: Callable[[Array], float], sign: float) -> Callable[[Array], float]:
     """The truth as a cost, checked."""
+    if not callable(truth):
+        raise BadData(f"the truth is a function of x, not {truth!r}")
 
     def cost(x: Array) -> float:
         given = truth(np.array(x))
@@ -129,25 +135,35 @@ def _signed(truth: Callable[[Array], float], sign: float) -> Callable[[Array], f
     return cost
 
 
-def _best(decision: Decision, cost: Callable[[Array], float], best: Any, seed: int) -> _Best:
+def _best(
+    decision: Decision,
+    cost: Callable[[Array], float],
+    best: Any,
+    seed: int,
+    name: str = "best",
+) -> _Best:
     """The best of the truth: as it was given, or as a search finds it."""
     if best is None:
         if decision.program is None:
-            raise BadData("this decision does not know its constraints; give best=, x or a value")
-        return _searched(decision.program, decision.x, cost, seed)
+            raise BadData(
+                f"this decision does not know its constraints; give {name}=, x or a value"
+            )
+        return _searched(decision.program, decision.x, cost, seed, name)
     try:
         point = np.asarray(best, dtype=float)
     except (TypeError, ValueError) as error:
-        raise BadData(f"best is {best!r}; give the truth's best point, or its value") from error
+        raise BadData(f"{name} is {best!r}; give the truth's best point, or its value") from error
     if point.ndim == 0 and np.isfinite(point):
         return _Best(None, (-1.0 if decision.sense == "maximize" else 1.0) * float(point))
     if point.shape != decision.x.shape or not np.isfinite(point).all():
-        raise BadData(f"best is {point.tolist()}; give a point of {len(decision.x)} finite numbers")
+        raise BadData(
+            f"{name} is {point.tolist()}; give a point of {len(decision.x)} finite numbers"
+        )
     program = decision.program
     miss = 0.0 if program is None or program.n != len(point) else violation_of(program, point)
     if miss > MARGIN:
         raise BadData(
-            f"best is {point.tolist()}, which misses the decision's bounds or constraints by "
+            f"{name} is {point.tolist()}, which misses the decision's bounds or constraints by "
             f"{miss:.3g} of their size; give the best point inside them, or its value"
         )
     return _Best(point, cost(point))
@@ -165,10 +181,14 @@ def _check_best(decision: Decision, reached: float, best: float) -> None:
         )
 
 
-def _searched(program: Program, x: Array, cost: Callable[[Array], float], seed: int) -> _Best:
+def _searched(
+    program: Program, x: Array, cost: Callable[[Array], float], seed: int, name: str
+) -> _Best:
     """The least cost that SLSQP finds over box, rows and learned limits."""
     if program.n != len(x) or program.cones or program.integral.any():
-        raise BadData("the best is searched under bounds, rows and learned limits only; give best=")
+        raise BadData(
+            f"the best is searched under bounds, rows and learned limits only; give {name}="
+        )
     from scipy.optimize import Bounds, LinearConstraint, NonlinearConstraint, minimize
 
     limits: list[Any] = [

@@ -216,3 +216,37 @@ def test_regret_is_of_one_decision():
     for wrong in (3, icnn.minimize_batch(f, linear=np.zeros((2, 2)), progress=False)):
         with pytest.raises(BadData, match="regret takes one Decision, not"):
             icnn.regret(wrong, truth)
+
+
+def test_the_best_of_what_was_expected_may_be_given():
+    """Where it cannot be searched: a row of a batch, whole numbers."""
+    f = surrogate()
+    moved = lambda x: truth(np.asarray(x) - 0.1)  # noqa: E731
+    rows = icnn.minimize_batch(f, linear=np.zeros((1, 2)))
+    X = np.random.default_rng(0).uniform(-1, 1, (60, 2))
+    y = np.square(X - CENTRE).sum(1)
+    kinked = icnn.fit(icnn.FICNN(2, hidden=(8,)), X, y, budget=BUDGET, progress=False)
+    for decision in (rows[0], icnn.minimize(kinked, integrality=[1, 0])):
+        with pytest.raises(BadData, match="give expected_best="):
+            icnn.regret(decision, moved, best=0.0, expected=truth)
+        for given in (0.0, CENTRE) if decision is rows[0] else (truth([0.0, -0.2]),):
+            found = icnn.regret(decision, moved, best=0.0, expected=truth, expected_best=given)
+            planned = truth(decision.x) - (truth(given) if np.ndim(given) else given)
+            assert found.context == pytest.approx(found.total - planned, abs=1e-9)
+            assert found.fit + found.minimiser + found.context == pytest.approx(found.total)
+
+
+@pytest.mark.parametrize(
+    ("words", "bad"),
+    [
+        ("seed must be a whole number", {"seed": -1}),
+        ("seed must be a whole number", {"seed": "a"}),
+        ("the truth is a function of x, not 5.0", {"expected": 5.0}),
+        ("expected_best is 'x'; give", {"expected": truth, "expected_best": "x"}),
+    ],
+)
+def test_what_regret_cannot_use_is_said(words, bad):
+    with pytest.raises(BadData, match=words):
+        icnn.regret(icnn.minimize(surrogate()), truth, **bad)
+    with pytest.raises(BadData, match="the truth is a function of x"):
+        icnn.regret(icnn.minimize(surrogate()), 3.0)

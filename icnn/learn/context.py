@@ -12,7 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from icnn.errors import BadData
-from icnn.learn.table import check_finite, check_names, frame_names, is_frame, numbers
+from icnn.learn.table import (
+    check_finite,
+    check_names,
+    check_size,
+    frame_names,
+    is_frame,
+    numbers,
+)
 
 Array = NDArray[np.float64]
 Given = dict[str, Any]  # column name -> (N,) entries, or one entry: the context of all rows
@@ -90,6 +97,7 @@ def learn_encoder(given: Given, weight: Array) -> ContextEncoder:
         else:
             values = _finite(entries, name)
             categories.append(None)
+            check_size(values[:, None], [f"context column {name!r}"])
             mean[j] = np.average(values, weights=weight)
             spread = np.sqrt(np.average(np.square(values - mean[j]), weights=weight))
             scale[j] = spread if spread > 0 else np.abs(values - mean[j]).max() or 1.0

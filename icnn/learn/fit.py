@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from reprlib import repr as short
@@ -26,15 +27,26 @@ from icnn.learn.groups import named_apart, read_groups
 from icnn.learn.loss import Split
 from icnn.learn.model import AbstractConvexModel, check_seed
 from icnn.learn.surrogate import Surrogate
-from icnn.learn.table import check_order, read_column, read_slopes, read_table, read_weight
+from icnn.learn.table import (
+    check_order,
+    check_size,
+    read_column,
+    read_slopes,
+    read_table,
+    read_weight,
+)
 from icnn.learn.train import Budget
 
 Array = NDArray[np.float64]
 LEAST_ROWS = 4
 LEAST_WEIGHT = 1e-30  # of the mean weight; a smaller one times an error is 0 in float32
+STEEP = 1e10  # slope between standardised columns; float32 would lose y beside it
+NONSENSE = 2.0  # error of a fit on its own rows, in variances of y
 NOISE = 1e-12  # a column that varies less than this, relatively, is constant
 
 
+@torch.inference_mode(False)  # wherever it is called
+@torch.enable_grad()
 def fit(
     model: AbstractConvexModel | Sequence[AbstractConvexModel] | str,
     X: Any,
@@ -118,35 +130,67 @@ def fit(
         mirrored = np.any([one.signed for one in models], axis=0)
         x_scale = np.where(mirrored, -x_scale, x_scale)
     y_mean, y_scale = (float(v[0]) for v in _scaler(target[:, None], weight))
+    slopes = None if slopes is None else _scaled(slopes, keep, x_scale / y_scale, names)
     sign = -1.0 if concave else 1.0
+    plan = Plan(*budgets_for(model, budget), seed, warm_start, progress, labels)
     data = Split(
         _rounded((inputs - x_mean) / x_scale),
         _rounded(sign * (target - y_mean) / y_scale),
         _rounded(weight),
         None if encoder is None else _rounded(encoder.encode(given)),
-        None if slopes is None else _rounded(sign * slopes[keep] * (x_scale / y_scale)),
+        None if slopes is None else _rounded(sign * slopes),
     )
-    plan = Plan(*budgets_for(model, budget), seed, warm_start, progress, labels)
     found = train_any(models, data, plan, mix=check_combine(combine, model) == "mix")
+    _check_sense(found.model, data)
     history = replace(found.history, seconds=time.perf_counter() - began, held_out=found.loss)
-    lower, upper = inputs.min(0), inputs.max(0)
-    scalers = (x_mean, x_scale, y_mean, y_scale)
     return Surrogate(
         found.model,
         names,
-        lower,
-        upper,
-        *scalers,
+        *(inputs.min(0), inputs.max(0)),
+        *(x_mean, x_scale, y_mean, y_scale),
         concave=concave,
         encoder=encoder,
         history=history,
     )
 
 
+def _scaled(slopes: Array, keep: NDArray[np.bool_], unit: Array, names: tuple[str, ...]) -> Array:
+    """Slopes of the rows that count, between standardised columns."""
+    with np.errstate(over="ignore"):
+        scaled = slopes * unit
+    if (np.abs(scaled[keep]) > STEEP).any():
+        row, j = np.argwhere((np.abs(scaled) > STEEP) & keep[:, None])[0]
+        raise BadData(
+            f"gradients of {names[j]!r}, row {row} is {slopes[row, j]:.3g}, more than {STEEP:g} "
+            "times the spread of y over that of the column; check its unit, or give NaN"
+        )
+    return np.asarray(scaled[keep])
+
+
+@torch.no_grad()
+def _check_sense(model: AbstractConvexModel, data: Split) -> None:
+    """A fit far worse than the mean of y is said aloud."""
+    rows = data.double()
+    y, w = rows.y, rows.w
+    error = model(rows.x, rows.c) - y
+    share = float((w * error.square()).sum() / (w * (y - (w * y).sum() / w.sum()).square()).sum())
+    if not share <= NONSENSE:
+        blame = (
+            "" if data.g is None else ": the gradients contradict y; check their signs and units"
+        )
+        warnings.warn(
+            f"the fit errs by {share:.3g} times the variance of y on its own rows{blame}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
 def _check_rows(X: Array, y: Array, names: tuple[str, ...], given: int) -> None:
     if len(X) < LEAST_ROWS:
         counted = "" if len(X) == given else " of positive weight"
         raise BadData(f"the table has {len(X)} row(s){counted}; a fit needs at least {LEAST_ROWS}")
+    check_size(X, [f"column {name!r}" for name in names])
+    check_size(y[:, None], ["y"])
     for j, name in enumerate(names):
         if np.ptp(X[:, j]) <= NOISE * np.abs(X[:, j]).max():
             raise BadData(

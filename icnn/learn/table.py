@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from icnn.errors import BadData
 
 Array = NDArray[np.float64]
+LARGE = 1e150  # whose square is still a number
 
 
 def is_frame(X: Any) -> bool:
@@ -89,6 +90,9 @@ def read_slopes(slopes: Any, names: Sequence[str], rows: int) -> Array | None:
     if slopes is None:
         return None
     named = is_frame(slopes)
+    extra = [name for name in slopes.columns if str(name) not in names] if named else []
+    if extra:
+        raise BadData(f"gradients has a column {str(extra[0])!r}; X has {tuple(names)}")
     values = by_name(slopes, names, "gradients", "X has") if named else numbers(slopes, "gradients")
     if values.shape != (rows, len(names)):
         raise BadData(
@@ -100,6 +104,16 @@ def read_slopes(slopes: Any, names: Sequence[str], rows: int) -> Array | None:
     if np.isnan(values).all():
         raise BadData("gradients are all NaN; leave them out")
     return values
+
+
+def check_size(values: Array, names: Sequence[str]) -> None:
+    """Columns whose squares, or those of their range, are numbers: others have no scale."""
+    for name, column in zip(names, values.T, strict=True):
+        top, reach = float(np.abs(column).max()), float(np.ptp(column / 2))
+        if top > LARGE:
+            raise BadData(f"{name} reaches {top:.3g}, whose square overflows; use a larger unit")
+        if 0 < reach < 1 / LARGE:
+            raise BadData(f"{name} varies by {2 * reach:.3g} alone; use a smaller unit")
 
 
 def by_name(frame: Any, names: Sequence[str], title: str, reader: str) -> Array:

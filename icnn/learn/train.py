@@ -122,6 +122,8 @@ def adam(
     optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate, fused=True)
     best, trace = _Best(params, len(models)), Trace([])
     generator = seeded(seed)
+    with torch.no_grad():  # a warm start may be the best there is
+        best.update(params, losses(held_out))
     shown = bar("fit", budget.steps, progress)
     for step in range(1, budget.steps + 1):
         shown.update()
