@@ -143,11 +143,13 @@ def fit(
     found = train_any(models, data, plan, mix=check_combine(combine, model) == "mix")
     _check_sense(found.model, data)
     history = replace(found.history, seconds=time.perf_counter() - began, held_out=found.loss)
+    scalers = (x_mean, x_scale, y_mean, y_scale)
     return Surrogate(
         found.model,
         names,
-        *(inputs.min(0), inputs.max(0)),
-        *(x_mean, x_scale, y_mean, y_scale),
+        inputs.min(0),
+        inputs.max(0),
+        *scalers,
         concave=concave,
         encoder=encoder,
         history=history,
