@@ -109,7 +109,9 @@ def report(records: list[dict[str, Any]]) -> None:
             cells = [cell(regrets(records, case.name, n, m)) for m in methods]
             rows.append([case.name, n, *cells])
     failed = sum("status" in record for record in records)
+    optima = ", ".join(f"{case.name} {case.optimum[1]:.7g}" for case in cases())
     notes = [
+        f"True optima (reformer: minus the profit, compressor kW, siting $/h): {optima}.",
         "A broken limit (reformer: 1150 K, 0.03 mol of methane) is priced at twice its shadow "
         "price at the true optimum. Worst excess of any seed and n: " + broken(records) + ".",
         "Chillers: rows have 2 % noise on each machine, and the truth is quadratic. Siting: every "

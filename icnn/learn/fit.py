@@ -142,7 +142,6 @@ def fit(
     )
     found = train_any(models, data, plan, mix=check_combine(combine, model) == "mix")
     _check_sense(found.model, data)
-    history = replace(found.history, seconds=time.perf_counter() - began, held_out=found.loss)
     scalers = (x_mean, x_scale, y_mean, y_scale)
     return Surrogate(
         found.model,
@@ -152,7 +151,7 @@ def fit(
         *scalers,
         concave=concave,
         encoder=encoder,
-        history=history,
+        history=replace(found.history, seconds=time.perf_counter() - began, held_out=found.loss),
     )
 
 
