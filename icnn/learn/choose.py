@@ -101,7 +101,13 @@ def _train(
     ):
         candidates = _candidates(model, kept, plan)
         weights, losses, trace = training.adam(
-            candidates, kept, held_out, budget=budget, seed=plan.seed, progress=plan.progress
+            candidates,
+            kept,
+            held_out,
+            budget=budget,
+            seed=plan.seed,
+            progress=plan.progress,
+            warm=plan.warm_start,
         )
         chosen = int(torch.argmin(losses))
         found = []

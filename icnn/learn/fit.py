@@ -41,7 +41,7 @@ Array = NDArray[np.float64]
 LEAST_ROWS = 4
 LEAST_WEIGHT = 1e-30  # of the mean weight; a smaller one times an error is 0 in float32
 STEEP = 1e10  # slope between standardised columns; float32 would lose y beside it
-NONSENSE = 2.0  # error of a fit on its own rows, in variances of y
+NONSENSE = 100.0  # error of a fit on its own rows, in variances of y
 NOISE = 1e-12  # a column that varies less than this, relatively, is constant
 
 

@@ -93,6 +93,7 @@ def _train(model: AbstractConvexModel, data: Split, out: Tensor, plan: Plan) -> 
             budget=replace(budget, decay=decay),  # the same in each fold
             seed=plan.seed,
             progress=plan.progress,
+            warm=plan.warm_start,
         )
         found = []
         for fold, mask in enumerate(out):

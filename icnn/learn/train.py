@@ -115,15 +115,20 @@ def adam(
     budget: Budget,
     seed: int,
     progress: bool | None,
+    warm: bool = False,
 ) -> tuple[list[Weights], Tensor, Trace]:
-    """The best weights of each restart, their validation losses (restarts,), and the trace."""
+    """The best weights of each restart, their validation losses (restarts,), and the trace.
+
+    The weights that a `warm` start begins with may be the best.
+    """
     (params, losses), floors = batched_loss(models), floors_of(models[0])
     decay = torch.tensor([budget.decay[k % len(budget.decay)] for k in range(len(models))])
     optimizer = torch.optim.Adam(params.values(), lr=budget.learning_rate, fused=True)
     best, trace = _Best(params, len(models)), Trace([])
     generator = seeded(seed)
-    with torch.no_grad():  # a warm start may be the best there is
-        best.update(params, losses(held_out))
+    if warm:
+        with torch.no_grad():
+            best.update(params, losses(held_out))
     shown = bar("fit", budget.steps, progress)
     for step in range(1, budget.steps + 1):
         shown.update()
