@@ -48,15 +48,26 @@ def test_units_that_are_there_twice_and_a_flat_optimum(across):
     assert np.abs(found.value - plain.value).max() <= 2e-7
 
 
+def kinks(n, pairs, seed=1):
+    """A sum of pairs of kinks, its minimum amid them."""
+    rng = np.random.default_rng(seed)
+    A, b = rng.normal(size=(pairs, n)), -rng.uniform(0, 1, 2 * pairs)
+    V = [np.vstack([A, -A]), np.zeros((1, n))]
+    return icnn.relu_network(V, [b, np.zeros(1)], [np.ones((1, 2 * pairs))])
+
+
 def test_they_save_calls_where_kinks_surround_the_optimum():
-    """A sum of 100 pairs of kinks in 20 columns, its minimum amid them."""
-    rng = np.random.default_rng(1)
-    A, b = rng.normal(size=(100, 20)), -rng.uniform(0, 1, 200)
-    V = [np.vstack([A, -A]), np.zeros((1, 20))]
-    f = icnn.relu_network(V, [b, np.zeros(1)], [np.ones((1, 200))])
+    f = kinks(20, 100)
     plain = searched(f, 0).calls.sum()
     assert searched(f, 7).calls.sum() < 0.8 * plain
     assert searched(f, 4).calls.sum() < 0.9 * plain
+
+
+@pytest.mark.parametrize("n", [4, 5, 6])
+def test_two_of_them_save_calls_in_few_columns(n):
+    """The level is the higher and the steps the shorter, the fewer columns there are."""
+    f = kinks(n, 40, seed=n)
+    assert searched(f, 2).calls.sum() < 0.88 * searched(f, 0).calls.sum()
 
 
 def test_where_rows_are_they_are_left_out():
@@ -70,5 +81,5 @@ def test_a_small_search_and_one_that_is_cheap_a_call_do_without():
         program = icnn.prepare(icnn.relu_network(*draw(n, (width,), seed=0)), bounds=[(0, 1)] * n)
         return Bundle().options(flat(Batch.of(program.program))).across
 
-    assert steps(3, 500) == steps(40, 100) == 0
-    assert steps(10, 500) > 0
+    assert steps(2, 500) == steps(40, 100) == 0
+    assert 0 < steps(3, 500) < steps(10, 500)

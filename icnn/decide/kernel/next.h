@@ -11,8 +11,11 @@
 #define LONG 0.8   /* the same near the end, where the vertex is nearly right */
 #define RISE 0.045 /* of it for each halving of the gap, */
 #define FIRST 0.12 /* but for the first few of these */
-#define LEVEL 0.2  /* of the gap, above the bound */
+#define LEVEL 0.2  /* of the gap, above the bound, */
+#define SPREAD 2.0 /* or this over the number of columns, if that is more, */
+#define HIGH 0.5   /* but not above this */
 #define BEYOND 1.7 /* of the way to where a cut has the level; 2 would be its mirror image */
+#define EACH 0.2   /* the same for each column, if that is less */
 
 /* The cut of the basis that is highest above the level at x, and by how much; NONE above it. */
 INLINE int64_t highest(const Model *model, const Master *master, const double *x, double level,
@@ -33,12 +36,13 @@ INLINE int64_t highest(const Model *model, const Master *master, const double *x
 INLINE void go_across(const Model *model, const Master *master, double level, int64_t steps,
                       double *restrict x) {
     int64_t ends = fours(model->n);
+    double beyond = least(BEYOND, EACH * (double)model->n);
     for (int64_t k = 0; k < steps; k++) {
         double over;
         int64_t p = highest(model, master, x, level, &over);
         if (p == NONE) return;
         const double *restrict g = normal_of(model, p);
-        double t = BEYOND * over * model->back[p];
+        double t = beyond * over * model->back[p];
         for (int64_t j = 0; j < ends; j++) x[j] = least(most(x[j] - t * g[j], -1), 1);
     }
 }
@@ -61,7 +65,8 @@ INLINE void next_point(Room *room, double value, int vertex, int64_t across) {
     if (vertex || !(value < INFINITY)) return;
     double step = step_at(gap, across ? SHORT : STEP);
     for (int64_t j = 0; j < n; j++) x[j] = room->best[j] + step * (x[j] - room->best[j]);
-    if (across) go_across(&room->model, &room->master, v[n] + LEVEL * gap, across, x);
+    double level = v[n] + least(most(SPREAD / (double)n, LEVEL), HIGH) * gap;
+    if (across) go_across(&room->model, &room->master, level, across, x);
 }
 
 #endif

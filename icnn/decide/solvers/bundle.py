@@ -21,8 +21,9 @@ ABSENT = (
     "with a C compiler at hand, run the installation of icnn again"
 )
 
-ACROSS = 4  # steps across cuts, twice as many late in a long search; more cost what they save
-SEVERAL = 8  # columns: below, such steps save no calls
+# from so many columns on, so many steps across cuts, twice as many late in a long search; more cost
+# what they save, and in one or two columns they save no calls
+ACROSS = ((8, 4), (3, 2))
 # numbers that a call reads, a squared column (measured crossovers)
 DEAR = 15  # a call costs more than such steps
 TIGHT = 100  # and more than what a second kind of cuts costs
@@ -80,7 +81,8 @@ class Bundle(AbstractSolver):
         n = arrays.batch.n
         limit = min(self.seconds, seconds, 1e9)
         calls = 100 * (n + 1) + 1000 if self.calls is None else self.calls
-        across = ACROSS if n >= SEVERAL and arrays.weights >= DEAR * n**2 else 0
+        steps = next((steps for least, steps in ACROSS if n >= least), 0)
+        across = steps if arrays.weights >= DEAR * n**2 else 0
         return Options(self.tolerance, calls, keep, limit, coarse, across)
 
     def coarse(self, arrays: Flat, searcher: Searcher, placed: Placed) -> bool:
