@@ -23,7 +23,6 @@ from benchmarks.log import Log
 from benchmarks.lp_rivals import EXACT, modelled
 from icnn.decide.decision import closed, violation_of
 from icnn.decide.program import Program
-from icnn.decide.solvers import WIDE
 
 LIMIT = 20
 FREE = 2000  # rows and columns under the licence that pip installs
@@ -66,8 +65,6 @@ def applies(method: str, size: Size, weights: str, kind: str) -> bool:
         return kind == "box"
     if method == "lpcf + HiGHS":
         return kind == "box" and weights == "dense" and not dear(size)
-    if method == "HiGHS, no presolve":  # what ours asks of it
-        return size[0] > WIDE
     if method == "Gurobi":
         return max(size[0] + size[1] * size[2], size[1] * size[2] + 3) <= FREE
     return True
