@@ -15,7 +15,7 @@ import torch
 
 import icnn
 from benchmarks.networks import trained
-from benchmarks.overhead import raw_highs, raw_model, timed_run
+from benchmarks.overhead import bare_highs, raw_highs
 from benchmarks.report import write
 from icnn.decide.flat import flat
 from icnn.decide.kernel import Options, Placed, Places, Searcher
@@ -86,7 +86,7 @@ def case(n: int, width: int, depth: int) -> dict[str, list[float]]:
     X = np.concatenate(visited)
     ways: dict[str, tuple[Callable[[Any], Any], Sequence[Any]]] = {
         "raw": (lambda g: raw_highs(g, -2, 2), shifted),
-        "bare": (bare_highs, shifted),
+        "bare": (lambda g: bare_highs(g, -2, 2), shifted),
         "1e-6": (lambda c: fresh(loose, c), C),
         "1e-9": (lambda c: fresh(tight, c), C),
         "minimize": (lambda g: icnn.minimize(g, bounds=box), shifted),
@@ -110,13 +110,6 @@ def case(n: int, width: int, depth: int) -> dict[str, list[float]]:
             found[name][-len(C) :] = [seconds for seconds, _ in out[name]]
         check(out)
     return found | {"calls": calls}
-
-
-def bare_highs(g: icnn.Network) -> tuple[float, float]:
-    """The same without presolve, which finds nothing in dense networks."""
-    model = raw_model(g, -2, 2)
-    model.setOptionValue("presolve", "off")
-    return timed_run(model)
 
 
 def points(searcher: Searcher, place: Places, options: Options) -> np.ndarray:
