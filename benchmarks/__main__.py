@@ -40,6 +40,8 @@ def main() -> int:
     try:
         benchmark = importlib.import_module(BENCHMARKS[name])
     except ModuleNotFoundError as error:
+        if str(error.name).split(".")[0] in ("icnn", "benchmarks"):
+            raise
         extras = 'pip install -c constraints.txt -e ".[bench,peers]"'
         print(f"{' '.join(name)} needs {error.name}: {extras}", file=sys.stderr)
         return 2

@@ -111,7 +111,7 @@ def report(records: list[dict[str, Any]]) -> None:
     failed = sum("status" in record for record in records)
     optima = ", ".join(f"{case.name} {case.optimum[1]:.7g}" for case in cases())
     notes = [
-        f"True optima (reformer: minus the profit, compressor kW, siting $/h): {optima}.",
+        f"True optima (reformer and pv: minus the profit, compressor kW, siting $/h): {optima}.",
         "A broken limit (reformer: 1150 K, 0.03 mol of methane) is priced at twice its shadow "
         "price at the true optimum. Worst excess of any seed and n: " + broken(records) + ".",
         "Chillers: rows have 2 % noise on each machine, and the truth is quadratic. Siting: every "

@@ -11,22 +11,20 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
-PACKAGES = (
-    "icnn-opt",
-    "torch",
-    "highspy",
-    "clarabel",
-    "numpy",
-    "scipy",
-    "cvxpy",
-    "scikit-learn",
-)
-
-
 def setting() -> dict[str, Any]:
     """Machine and versions, without names of anything private."""
+    packages = (
+        "icnn-opt",
+        "torch",
+        "highspy",
+        "clarabel",
+        "numpy",
+        "scipy",
+        "cvxpy",
+        "scikit-learn",
+    )
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -57,11 +55,9 @@ def write(
     RESULTS.mkdir(exist_ok=True)
     body = [f"# {name}", "", claim, "", table(header, rows)]
     path, told = RESULTS / f"{name}.jsonl", [json.dumps(record) for record in records]
-    first = json.dumps({"benchmark": name, **setting()})
-    if path.exists() and path.read_text().splitlines()[1:] == told:
-        first = path.read_text().splitlines()[0]
-    known = {key: value for key, value in json.loads(first).items() if key != "benchmark"}
-    facts = ", ".join(f"{key} {value}" for key, value in known.items())
+    kept = path.read_text().splitlines() if path.exists() else []
+    first = json.loads(kept[0]) if kept[1:] == told else {"benchmark": name, **setting()}
+    facts = ", ".join(f"{key} {value}" for key, value in first.items() if key != "benchmark")
     body += [
         "",
         notes,
@@ -70,5 +66,5 @@ def write(
         "",
     ]
     (RESULTS / f"{name}.md").write_text("\n".join(body))
-    path.write_text("\n".join([first, *told]) + "\n")
+    path.write_text("\n".join([json.dumps(first), *told]) + "\n")
     print("\n".join(body))

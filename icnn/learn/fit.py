@@ -107,6 +107,10 @@ def fit(
 
     Raises:
         BadData: the table is not usable; the message names column and row.
+
+    Warns:
+        RuntimeWarning: the fit errs by over 100 times the variance of y on its own rows, as where
+            gradients contradict y.
     """
     began = time.perf_counter()
     seed = check_seed(seed)
@@ -130,15 +134,15 @@ def fit(
         mirrored = np.any([one.signed for one in models], axis=0)
         x_scale = np.where(mirrored, -x_scale, x_scale)
     y_mean, y_scale = (float(v[0]) for v in _scaler(target[:, None], weight))
-    slopes = None if slopes is None else _scaled(slopes, keep, x_scale / y_scale, names)
     sign = -1.0 if concave else 1.0
+    slopes = None if slopes is None else _scaled(slopes, keep, sign * x_scale / y_scale, names)
     plan = Plan(*budgets_for(model, budget), seed, warm_start, progress, labels)
     data = Split(
         _rounded((inputs - x_mean) / x_scale),
         _rounded(sign * (target - y_mean) / y_scale),
         _rounded(weight),
         None if encoder is None else _rounded(encoder.encode(given)),
-        None if slopes is None else _rounded(sign * slopes),
+        None if slopes is None else _rounded(slopes),
     )
     found = train_any(models, data, plan, mix=check_combine(combine, model) == "mix")
     _check_sense(found.model, data)
@@ -159,8 +163,9 @@ def _scaled(slopes: Array, keep: NDArray[np.bool_], unit: Array, names: tuple[st
     """Slopes of the rows that count, between standardised columns."""
     with np.errstate(over="ignore"):
         scaled = slopes * unit
-    if (np.abs(scaled[keep]) > STEEP).any():
-        row, j = np.argwhere((np.abs(scaled) > STEEP) & keep[:, None])[0]
+    steep = (np.abs(scaled) > STEEP) & keep[:, None]
+    if steep.any():
+        row, j = np.argwhere(steep)[0]
         raise BadData(
             f"gradients of {names[j]!r}, row {row} is {slopes[row, j]:.3g}, more than {STEEP:g} "
             "times the spread of y over that of the column; check its unit, or give NaN"

@@ -27,7 +27,7 @@ typedef struct {
                         for each of these; zeros from `size` on */
     double *t;       /* (n + 2) by how much a unit of miss moves each of them, v first */
     double *share;   /* (n + 2) by how much it moved by a pivot */
-    const void **lines; /* (n + 2) of the active constraints in G, or of the free columns in T */
+    const void **lines; /* (n + 2) from 1 on: the columns in T that the last pivot moved */
     double *square;  /* (n + 1, wide) */
     int64_t ends;    /* n and zeros up to a multiple of 4 */
     int64_t wide;    /* n + 1 and zeros up to a multiple of 4 */
