@@ -258,7 +258,6 @@ BAD = {
         "context column 'site' is missing; give one of north, south, west",
     ),
     "text": ({**ONE, "wave": "high"}, "context column 'wave': 'high' is not a number"),
-    "numpy text": ({**ONE, "wave": np.str_("high")}, "'wave': 'high' is not a number"),
     "date": ({**ONE, "wave": np.datetime64("2026-01-01", "ns")}, "a date is not a number"),
 }
 

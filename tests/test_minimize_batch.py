@@ -198,3 +198,10 @@ def test_a_hundred_thousand_contexts_in_two_gigabytes():
     solved, kilobytes = map(int, done.stdout.split()[-2:])
     assert solved == 100_000
     assert kilobytes < 2 * 2**20
+
+
+def test_text_in_an_array_is_quoted_as_text():
+    with pytest.raises(
+        icnn.errors.BadData, match="row 0: context column '.*': 'calm' is not a num"
+    ):
+        icnn.minimize_batch(learned("picnn"), context=np.array([["calm", "0.2"]]))

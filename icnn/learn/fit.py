@@ -45,8 +45,7 @@ NONSENSE = 100.0  # error of a fit on its own rows, in variances of y
 NOISE = 1e-12  # a column that varies less than this, relatively, is constant
 
 
-@torch.inference_mode(False)  # wherever it is called
-@torch.enable_grad()
+@torch.inference_mode(False)  # wherever it is called, with gradients
 def fit(
     model: AbstractConvexModel | Sequence[AbstractConvexModel] | str,
     X: Any,
