@@ -202,6 +202,6 @@ def test_a_hundred_thousand_contexts_in_two_gigabytes():
 
 def test_text_in_an_array_is_quoted_as_text():
     with pytest.raises(
-        icnn.errors.BadData, match="row 0: context column '.*': 'calm' is not a num"
+        icnn.errors.BadData, match=r"row 0: context column '.*': 'calm' is not a num"
     ):
         icnn.minimize_batch(learned("picnn"), context=np.array([["calm", "0.2"]]))
